@@ -33,14 +33,19 @@ public final class Generator implements AutoCloseable {
    *
    * @param maxRows answers decoded together
    * @param maxSequenceTokens longest prompt and answer together
-   * @param kvBlocks blocks of the cache, at least enough for one answer of that length
+   * @param kvBlocks blocks of the cache: at least enough for one answer of that length, and one more for the block in which
+   *     the answers of a group begin to differ
    * @param prefillTokens prompt tokens in one forward pass; a longer prompt is a pass of its own
    */
   public record Limits(int maxRows, int maxSequenceTokens, int kvBlocks, int prefillTokens) {
     public Limits {
-      if (maxRows < 1 || kvBlocks < KvCache.blocksFor(maxSequenceTokens)) {
+      int needed = KvCache.blocksFor(maxSequenceTokens) + 1;
+      if (kvBlocks < needed) {
         throw new IllegalArgumentException("a KV cache of " + kvBlocks + " blocks cannot hold one sequence of " + maxSequenceTokens
-            + " tokens (" + KvCache.blocksFor(maxSequenceTokens) + " blocks); raise rollout.kv_cache_mb or lower rollout.max_new_tokens");
+            + " tokens (" + needed + " blocks); raise rollout.kv_cache_mb or lower rollout.max_new_tokens");
+      }
+      if (maxRows < 1) {
+        throw new IllegalArgumentException("rollout.max_rows is " + maxRows + "; it must be at least 1");
       }
     }
 
