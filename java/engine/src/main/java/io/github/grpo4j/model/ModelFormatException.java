@@ -1,6 +1,6 @@
 package io.github.grpo4j.model;
 
-/** A model or checkpoint directory cannot be used; the message names the file and the cause. */
+/** A model file is not what it must be; the message is a sentence that names the file, the place in it and the cause. */
 public final class ModelFormatException extends RuntimeException {
   public ModelFormatException(String message) {
     super(message);
