@@ -53,8 +53,8 @@ public final class RandomWeights {
   }
 
   private double gaussian() {
-    double radius = Math.sqrt(-2 * Math.log(uniform()));
-    return radius * Math.cos(2 * Math.PI * uniform());
+    double radius = StrictMath.sqrt(-2 * StrictMath.log(uniform()));
+    return radius * StrictMath.cos(2 * Math.PI * uniform());
   }
 
   /** In (0, 1]. */
