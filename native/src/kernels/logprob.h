@@ -22,7 +22,8 @@ struct ColumnGradient {
     const V scale = V::set(inv_temperature), lowest = V::set(kLowestExponent);
     const V by = V::set(shift), to = V::set(offset), factor = V::set(norm), a = V::set(c0), b = V::set(c1);
     for_vectors(n, [&](int64_t i, auto lanes) {
-      const V t = fma(load(x + i, lanes) - by, scale, to);
+      // The product is rounded before the sum: where one token has all the mass, lse is that very number and cancels.
+      const V t = (load(x + i, lanes) - by) * scale + to;
       store(exp(t) * factor * fma(b, max(t, lowest), a), x + i, lanes);
     });
   }
