@@ -187,6 +187,8 @@ public interface Backend extends AutoCloseable {
    *
    * @param weight share of the token in the loss (1 / normaliser, 0 to leave it out)
    * @param oldLogprob null: on-policy, the ratio is 1 and has a gradient
+   * @param clipLow lower bound of the ratio; null: none
+   * @param clipHigh upper bound of the ratio; null: none
    */
   record TokenInputs(Tensor weight, Tensor advantage, Tensor oldLogprob, Tensor refLogprob, Tensor clipLow, Tensor clipHigh) {}
 

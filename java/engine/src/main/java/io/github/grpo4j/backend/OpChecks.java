@@ -398,7 +398,6 @@ final class OpChecks {
     vectorOrNull(op, "clipHigh", inputs.clipHigh(), DType.F32, rows);
     if (loss.kind() == TokenLoss.Kind.CLIPPED) {
       require(inputs.advantage() != null, op, "the clipped loss needs the advantage");
-      require(inputs.clipLow() != null && inputs.clipHigh() != null, op, "the clipped loss needs clipLow and clipHigh");
       require(loss.kl() == TokenLoss.Kl.NONE || inputs.refLogprob() != null, op, "the KL term needs refLogprob");
     }
   }
