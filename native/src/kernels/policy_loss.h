@@ -89,7 +89,7 @@ inline int policy_loss(g4_stream handle, g4_ptr logprob, g4_ptr entropy, g4_ptr 
   const TokenInputs in{static_cast<const float*>(weight), static_cast<const float*>(advantage), static_cast<const float*>(old_logprob),
                        static_cast<const float*>(ref_logprob), static_cast<const float*>(clip_low), static_cast<const float*>(clip_high)};
   return for_row_statistics(stream_of(handle), x, rows, vocab, inv_temperature, 0.5, [&](int64_t i, const ChunkStatistics* chunks, int) {
-    const RowStatistics row = combine(chunks, chunks_of(vocab));
+    const RowStatistics row = combine(chunks, chunks_of(vocab), inv_temperature);
     float* columns = x + i * vocab;
     // Rounded before the ratio is taken: a token scored twice with the same bits has the ratio 1 exactly.
     const float chosen = float(row.log_probability(columns[targets[i]], inv_temperature));
@@ -103,7 +103,11 @@ inline int policy_loss(g4_stream handle, g4_ptr logprob, g4_ptr entropy, g4_ptr 
     const double d_log = logprob_gradient(in, i, chosen, *settings);
     static_cast<float*>(d_logprob)[i] = float(d_log);
     const double d_entropy = -double(in.weight[i]) * double(settings->entropy_coef);
-    gradient_row(columns, vocab, targets[i], inv_temperature, row.max, row.log_sum, row.entropy, d_log, d_entropy);
+    // log p = t - log S with the statistics' own t.
+    const double inv = inv_temperature;
+    const ColumnGradient gradient{row.max, 0.0f, float(1.0 / row.sum), float(inv * (-d_log - d_entropy * (row.entropy - row.log_sum))), float(-inv * d_entropy)};
+    gradient.apply(columns, vocab, inv_temperature);
+    columns[targets[i]] += float(inv * d_log);
   });
 }
 

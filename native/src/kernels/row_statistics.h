@@ -1,11 +1,11 @@
 // Statistics of one row of logits x [vocab], shared by log-probs, the policy loss and sampling: same row, same bits.
 //
-//   z_v = x_v / T,  m ~ max z,  S = sum e^(z_v - m),  lse = m + log S
-//   log p_v = z_v - m - log S,  H = -sum p_v log p_v = log S - sum e^(z_v - m) (z_v - m) / S
+//   t_v = (x_v - max x) / T,  S = sum e^(t_v),  lse = max x / T + log S
+//   log p_v = t_v - log S,  H = -sum p_v log p_v = log S - sum e^(t_v) t_v / S
 //
-// A row is cut into chunks of 2048 columns, each with its own (max, sum e^t, sum e^t t), t = z - max of the chunk: two passes
-// over 8 KiB that stay in the first-level cache, so a row is read from memory once. The chunks are combined in order, in
-// double. Nothing depends on who computed a chunk, so rows are spread over threads, and chunks too when rows are few.
+// x - max x is exact where it matters, so a row that is shifted by thousands loses nothing. A row is cut into chunks of 2048
+// columns, each with its own (max, sum e^t, sum e^t t): two passes over 8 KiB that stay in the first-level cache, so a row is
+// read from memory once. The chunks are combined in order, in double. Nothing depends on who computed a chunk, so rows are spread over threads, and chunks too when rows are few.
 #pragma once
 
 #include <cmath>
@@ -18,7 +18,7 @@ namespace g4::G4_ISA {
 constexpr int64_t kChunk = 2048;
 
 struct ChunkStatistics {
-  float max;
+  float max;  // of x
   float sum;  // of e^t
   float dot;  // of e^t t
 };
@@ -40,7 +40,7 @@ inline float highest(const float* x, int64_t n) {
 }
 
 inline ChunkStatistics chunk_statistics(const float* x, int64_t n, float inv_temperature) {
-  const float m = highest(x, n) * inv_temperature;
+  const float m = highest(x, n);
   if (m == -std::numeric_limits<float>::infinity()) {
     // Nothing but -infinity (a masked range, mass 0) or NaN, which has to show.
     float bad = 0.0f;
@@ -48,14 +48,14 @@ inline ChunkStatistics chunk_statistics(const float* x, int64_t n, float inv_tem
     return {m, bad, bad};
   }
   const V scale = V::set(inv_temperature);
-  const V shift = V::set(-m);
+  const V top = V::set(m);
   const V lowest = V::set(kLowestExponent);
   V sum[2] = {V::zero(), V::zero()};
   V dot[2] = {V::zero(), V::zero()};
   int64_t i = 0;
   for (; i + 2 * V::kLanes <= n; i += 2 * V::kLanes) {
     for (int u = 0; u < 2; u++) {
-      const V t = fma(V::load(x + i + u * V::kLanes), scale, shift);
+      const V t = (V::load(x + i + u * V::kLanes) - top) * scale;
       const V e = exp(t);
       sum[u] = sum[u] + e;
       dot[u] = fma(e, max(t, lowest), dot[u]);
@@ -65,7 +65,7 @@ inline ChunkStatistics chunk_statistics(const float* x, int64_t n, float inv_tem
     // Lanes past the end hold -infinity, of which the exponential is 0.
     alignas(64) float rest[V::kLanes];
     for (int64_t j = 0; j < V::kLanes; j++) rest[j] = i + j < n ? x[i + j] : -std::numeric_limits<float>::infinity();
-    const V t = fma(V::load(rest), scale, shift);
+    const V t = (V::load(rest) - top) * scale;
     const V e = exp(t);
     sum[0] = sum[0] + e;
     dot[0] = fma(e, max(t, lowest), dot[0]);
@@ -74,31 +74,30 @@ inline ChunkStatistics chunk_statistics(const float* x, int64_t n, float inv_tem
 }
 
 struct RowStatistics {
-  double max;
+  float max;
   double sum;  // S
   double log_sum;
   double entropy;
 
-  double log_probability(float x, float inv_temperature) const { return double(x) * double(inv_temperature) - max - log_sum; }
-  double lse() const { return max + log_sum; }
+  double log_probability(float x, float inv_temperature) const { return (double(x) - double(max)) * double(inv_temperature) - log_sum; }
+  double lse(float inv_temperature) const { return double(max) * double(inv_temperature) + log_sum; }
 };
 
 inline int64_t chunks_of(int64_t vocab) { return (vocab + kChunk - 1) / kChunk; }
 
-inline RowStatistics combine(const ChunkStatistics* chunks, int64_t count) {
+inline RowStatistics combine(const ChunkStatistics* chunks, int64_t count, float inv_temperature) {
   float top = chunks[0].max;
   for (int64_t c = 1; c < count; c++) top = chunks[c].max > top ? chunks[c].max : top;
-  const double m = double(top);
   double sum = 0, dot = 0;
   for (int64_t c = 0; c < count; c++) {
-    const double below = double(chunks[c].max) - m;
+    const double below = (double(chunks[c].max) - double(top)) * double(inv_temperature);
     if (below < kLowestExponent && chunks[c].sum == chunks[c].sum) continue;
     const double weight = std::exp(below);
     sum += weight * double(chunks[c].sum);
     dot += weight * (double(chunks[c].dot) + below * double(chunks[c].sum));
   }
   const double log_sum = std::log(sum);
-  return {m, sum, log_sum, log_sum - dot / sum};
+  return {top, sum, log_sum, log_sum - dot / sum};
 }
 
 inline void row_chunks(ChunkStatistics* out, const float* x, int64_t vocab, float inv_temperature) {

@@ -44,13 +44,13 @@ struct SamplingOp {
   // The draw from softmax over x [used], given its chunks. The buffer holds kChunk weights.
   int32_t draw_unfiltered(const float* x, const ChunkStatistics* chunks, double u, float* buffer) const {
     const int64_t count = chunks_of(used());
-    const RowStatistics row = combine(chunks, count);
+    const RowStatistics row = combine(chunks, count, inv_temperature());
     if (!(row.sum > 0 && row.sum <= std::numeric_limits<double>::max())) return argmax(x, used());
     const double target = u * row.sum;
     double reached = 0;
     int64_t last = -1;
     for (int64_t c = 0; c < count; c++) {
-      const double scale = std::exp(double(chunks[c].max) - row.max);
+      const double scale = std::exp((double(chunks[c].max) - double(row.max)) * double(inv_temperature()));
       const double mass = scale * double(chunks[c].sum);
       if (!(mass > 0)) continue;
       if (reached + mass <= target) {
@@ -67,8 +67,7 @@ struct SamplingOp {
   // The first id of chunk c whose cumulative weight exceeds `target`; the last one with a weight if rounding leaves none.
   int32_t walk_chunk(const float* x, int64_t c, float max, double scale, double target, float* buffer) const {
     const int64_t begin = c * kChunk, n = std::min(kChunk, used() - begin);
-    const float inv = inv_temperature();
-    for_vectors(n, [&](int64_t i, auto lanes) { store(exp(fma(load(x + begin + i, lanes), V::set(inv), V::set(-max))), buffer + i, lanes); });
+    weigh_columns(buffer, x + begin, n, max, inv_temperature());
     double sum = 0;
     int64_t token = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -117,7 +116,7 @@ inline int sample(g4_stream handle, g4_ptr token_i32, g4_ptr logprob, g4_ptr ent
   const float inv = op.inv_temperature();
   const double draw_ns = filters_are_off(*settings) ? 0.05 : 0.5;
   return for_row_statistics(stream, x, rows, vocab, inv, draw_ns, [&](int64_t i, ChunkStatistics* chunks, int thread) {
-    const RowStatistics row = combine(chunks, chunks_of(vocab));
+    const RowStatistics row = combine(chunks, chunks_of(vocab), inv);
     float* columns = x + i * vocab;
     PenalisedToken* changed = reinterpret_cast<PenalisedToken*>(stream.scratch(thread) + scratch_after(vocab));
     char* memory = reinterpret_cast<char*>(changed) + changed_bytes;

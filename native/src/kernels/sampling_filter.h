@@ -1,7 +1,7 @@
 // The tokens that a row may draw from, after the filters of Hugging Face's generate, in its order:
 //
 //   repetition penalty: x of a token seen before becomes x / penalty where positive, x penalty where negative
-//   temperature:        weight e^(x / T - m)
+//   temperature:        weight e^((x - max x) / T)
 //   top-k:              keeps x >= the k-th largest x, so ties with it stay
 //   top-p:              in ascending order of (x, id), drops a token while the mass up to and including it is <= (1 - p) total
 //   min-p:              keeps weight >= min_p times the largest weight
@@ -128,6 +128,28 @@ inline int32_t argmax(const float* x, int64_t used) {
   return 0;
 }
 
+inline void weigh_columns(float* weight, const float* x, int64_t n, float top, float inv_temperature) {
+  for_vectors(n, [&](int64_t i, auto lanes) { store(exp((load(x + i, lanes) - V::set(top)) * V::set(inv_temperature)), weight + i, lanes); });
+}
+
+// The weight of all columns with x < bound.
+inline double mass_under(float bound, const float* x, int64_t n, float top, float inv_temperature) {
+  double mass = 0;
+  for (int64_t c = 0; c < n; c += kChunk) {
+    V sum = V::zero();
+    for_vectors(std::min(kChunk, n - c), [&](int64_t i, auto lanes) {
+      const V columns = load(x + c + i, lanes);
+      const V weight = exp((columns - V::set(top)) * V::set(inv_temperature));
+      // Lanes past the end would count as x = 0: they go through a buffer of zeros instead.
+      alignas(64) float real[V::kLanes] = {};
+      store(select(less(columns, V::set(bound)), weight, V::zero()), real, lanes);
+      sum = sum + V::load(real);
+    });
+    mass += double(reduce_add(sum));
+  }
+  return mass;
+}
+
 // Tokens of x [used] that stay, with weights relative to the largest x; empty when the row has no finite largest x or mass.
 inline KeptTokens filter_row(const float* x, int64_t used, float inv_temperature, const g4_sampling& settings, FilterScratch& scratch) {
   const int64_t groups = (used + kGroup - 1) / kGroup;
@@ -138,25 +160,24 @@ inline KeptTokens filter_row(const float* x, int64_t used, float inv_temperature
   }
   KeptTokens kept = scratch.kept;
   if (!(std::fabs(top) <= std::numeric_limits<float>::max())) return kept;
-  const float m = top * inv_temperature;
   const bool top_k = settings.top_k > 0 && settings.top_k < used;
   const bool top_p = settings.top_p < 1.0f;
 
   // Lower bound on a kept x. Bounds from weights leave a margin for the rounding of the exponential and its inverse.
   float bound = -std::numeric_limits<float>::infinity();
   const auto x_of_weight = [&](double weight) {
-    const double z = (std::log(weight) + double(m)) / double(inv_temperature);
+    const double z = std::log(weight) / double(inv_temperature) + double(top);
     return float(z - 1e-3 / double(inv_temperature) - 1e-5 * std::fabs(z));
   };
-  double total = 0;
   if (top_k && settings.top_k <= groups) {
     float* copy = scratch.kept.weight;
     std::copy(scratch.group_max, scratch.group_max + groups, copy);
     bound = kth_largest(copy, groups, settings.top_k);
   } else if (!top_k && top_p) {
+    double total = 0;
     for (int64_t c = 0; c < used; c += kChunk) {
       const ChunkStatistics chunk = chunk_statistics(x + c, std::min(kChunk, used - c), inv_temperature);
-      total += double(chunk.sum) * std::exp(double(chunk.max) - double(m));
+      total += double(chunk.sum) * std::exp((double(chunk.max) - double(top)) * double(inv_temperature));
     }
     const double least = (1.0 - double(settings.top_p)) * total / double(used);
     if (least > 0) bound = std::min(x_of_weight(least), top);
@@ -172,9 +193,7 @@ inline KeptTokens filter_row(const float* x, int64_t used, float inv_temperature
       kept.count += x[i] >= bound;
     }
   }
-  for_vectors(kept.count, [&](int64_t i, auto lanes) {
-    store(exp(fma(load(kept.x + i, lanes), V::set(inv_temperature), V::set(-m))), kept.weight + i, lanes);
-  });
+  weigh_columns(kept.weight, kept.x, kept.count, top, inv_temperature);
 
   if (top_k && kept.count > settings.top_k) {
     float* copy = reinterpret_cast<float*>(scratch.ranked);
@@ -184,9 +203,10 @@ inline KeptTokens filter_row(const float* x, int64_t used, float inv_temperature
   }
   kept.add_up();
   if (top_p) {
-    const double all = total > kept.total ? total : kept.total;
+    const double below = top_k || kept.count == used ? 0.0 : mass_under(bound, x, used, top, inv_temperature);
+    const double limit = (1.0 - double(settings.top_p)) * (below + kept.total);
     for (int64_t i = 0; i < kept.count; i++) scratch.ranked[i] = {kept.x[i], kept.id[i], kept.weight[i]};
-    const RankedToken cut = mass_cut(scratch.ranked, kept.count, all - kept.total, (1.0 - double(settings.top_p)) * all);
+    const RankedToken cut = mass_cut(scratch.ranked, kept.count, below, limit);
     kept.drop_unless([&](const RankedToken& t) { return !ranks_below(t, cut); });
   }
   if (settings.min_p > 0.0f) {
