@@ -199,8 +199,7 @@ class CpuBackendTest {
     assertRefused("swiglu: gateUp is F32[5, 8]; it must be F32[5, 16]", () -> backend.swiglu(x, x));
     assertRefused("logprob: invTemperature is 0.0; it must be positive and finite",
         () -> backend.logprob(five, null, null, x, ids, 0));
-    assertRefused("logprobBackward: the gradient of the entropy needs the entropy",
-        () -> backend.logprobBackward(x, five, five, five, null, ids, 1));
+    assertRefused("logprobBackward: dEntropy is F32[8]; it must be F32[5]", () -> backend.logprobBackward(x, five, vector, ids, 1));
     assertRefused("policyLoss: the clipped loss needs the advantage", () -> backend.policyLoss(five, five, five, x, ids,
         new TokenInputs(five, null, null, null, null, null), 1,
         new TokenLoss(TokenLoss.Kind.CLIPPED, TokenLoss.Kl.NONE, false, 0, 0, 1, 1)));

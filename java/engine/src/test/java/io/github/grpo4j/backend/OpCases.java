@@ -209,7 +209,7 @@ final class OpCases {
           device.backend().logprob(logprob, entropy, lse, tlogits, ttargets, invTemperature);
           Tensor tdEntropy = dEntropy == null ? null : device.tensor(DType.F32, in.get("dentropy"));
           device.backend().logprobBackward(
-              tlogits, device.tensor(DType.F32, in.get("dlogprob")), tdEntropy, lse, entropy, ttargets, invTemperature);
+              tlogits, device.tensor(DType.F32, in.get("dlogprob")), tdEntropy, ttargets, invTemperature);
           return results(entry("logprob", device.read(logprob)), entry("entropy", device.read(entropy)),
               entry("lse", device.read(lse)), entry("dlogits", device.read(tlogits)));
         },
@@ -233,12 +233,11 @@ final class OpCases {
           Tensor logits = device.output(DType.F32, h.rows(), w.rows());
           Tensor logprob = device.output(DType.F32, h.rows());
           Tensor entropy = device.output(DType.F32, h.rows());
-          Tensor lse = device.output(DType.F32, h.rows());
           Tensor dh = device.output(dtype, h.shape());
           Tensor dw = device.zeros(DType.F32, Layout.PACKED, w.shape());
           backend.linear(logits, th, tw, null, false);
-          backend.logprob(logprob, entropy, lse, logits, ttargets, invTemperature);
-          backend.logprobBackward(logits, device.tensor(DType.F32, in.get("dlogprob")), null, lse, entropy, ttargets, invTemperature);
+          backend.logprob(logprob, entropy, null, logits, ttargets, invTemperature);
+          backend.logprobBackward(logits, device.tensor(DType.F32, in.get("dlogprob")), null, ttargets, invTemperature);
           backend.linearBackwardInput(dh, logits, tw, false);
           backend.linearBackwardWeight(dw, null, logits, th);
           return results(entry("logprob", device.read(logprob)), entry("entropy", device.read(entropy)),
