@@ -16,11 +16,11 @@
 namespace g4::G4_ISA {
 
 // Row-major output of type T: y = bias + blocks, or y += that.
-template <class T>
+template <class T, class B>
 struct RowMajorOut {
   T* y;
   int64_t columns;
-  const float* bias;  // null, or `columns` floats
+  const B* bias;  // null, or `columns` elements
   bool accumulate;
 
   void operator()(TileKernel kernel, const float* a, PanelWords b, int64_t steps, const Tile& tile) const {
@@ -29,9 +29,9 @@ struct RowMajorOut {
     float edge_bias[kMostPanels * kPanel];
     const float* start = nullptr;
     if (tile.first && bias != nullptr) {
-      start = bias + column;
-      if (!whole) {
-        for (int64_t i = 0; i < tile.panels * kPanel; i++) edge_bias[i] = column + i < columns ? bias[column + i] : 0.0f;
+      if constexpr (sizeof(B) == 4) start = bias + column;
+      if (sizeof(B) != 4 || !whole) {
+        for (int64_t i = 0; i < tile.panels * kPanel; i++) edge_bias[i] = column + i < columns ? to_float(bias[column + i]) : 0.0f;
         start = edge_bias;
       }
     }
@@ -224,28 +224,18 @@ void add_column_sums(Stream& stream, float* dbias, const S* dy, int64_t m, int64
 inline int64_t even(int64_t k) { return (k + 1) / 2 * 2; }
 inline int64_t panels_of(int64_t columns) { return (columns + kPanel - 1) / kPanel; }
 
-inline const float* bias_as_floats(Stream&, const float* bias, int64_t) { return bias; }
-
-// A bias is a row of n elements beside m rows of results: widened once, ahead of the product.
-inline const float* bias_as_floats(Stream& stream, const bf16* bias, int64_t n) {
-  if (bias == nullptr) return nullptr;
-  float* wide = reinterpret_cast<float*>(stream.shared_scratch());
-  for (int64_t i = 0; i < n; i++) wide[i] = to_float(bias[i]);
-  return wide;
-}
-
 template <class Path, class Y>
 void forward(Stream& stream, g4_ptr y, g4_cptr x, g4_cptr w, g4_cptr bias, int64_t m, int64_t n, int64_t k, bool accumulate) {
   using T = typename Path::T;
   multiply(stream, m, panels_of(n), k, RowsOfA<Path, T>{static_cast<const T*>(x), k}, StoredWeight<Path>{static_cast<const T*>(w), even(k)},
-           RowMajorOut<Y>{static_cast<Y*>(y), n, bias_as_floats(stream, static_cast<const T*>(bias), n), accumulate});
+           RowMajorOut<Y, T>{static_cast<Y*>(y), n, static_cast<const T*>(bias), accumulate});
 }
 
 template <class Path, class S>
 void backward_input(Stream& stream, g4_ptr dx, g4_cptr dy, g4_cptr w, int64_t m, int64_t n, int64_t k, bool accumulate) {
   using T = typename Path::T;
   multiply(stream, m, panels_of(k), n, RowsOfA<Path, S>{static_cast<const S*>(dy), n}, TransposedWeight<Path>{static_cast<const T*>(w), even(k)},
-           RowMajorOut<T>{static_cast<T*>(dx), k, nullptr, accumulate});
+           RowMajorOut<T, T>{static_cast<T*>(dx), k, nullptr, accumulate});
 }
 
 template <class Path, class S>

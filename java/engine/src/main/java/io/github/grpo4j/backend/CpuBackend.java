@@ -399,11 +399,10 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
-  public void logprobBackward(
-      Tensor logits, Tensor dLogprob, Tensor dEntropy, Tensor lse, Tensor entropy, Tensor targets, float invTemperature) {
-    OpChecks.logprobBackward(logits, dLogprob, dEntropy, lse, entropy, targets, invTemperature);
-    check(CpuOps.g4_logprob_backward(stream(), logits.address(), dLogprob.address(), addressOrNull(dEntropy), lse.address(),
-        addressOrNull(entropy), targets.address(), logits.rows(), logits.columns(), invTemperature), "logprobBackward", logits, targets);
+  public void logprobBackward(Tensor logits, Tensor dLogprob, Tensor dEntropy, Tensor targets, float invTemperature) {
+    OpChecks.logprobBackward(logits, dLogprob, dEntropy, targets, invTemperature);
+    check(CpuOps.g4_logprob_backward(stream(), logits.address(), dLogprob.address(), addressOrNull(dEntropy), targets.address(),
+        logits.rows(), logits.columns(), invTemperature), "logprobBackward", logits, targets);
   }
 
   @Override
