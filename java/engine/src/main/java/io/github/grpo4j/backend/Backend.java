@@ -52,7 +52,8 @@ public interface Backend extends AutoCloseable {
 
   /**
    * Raw stored bytes, little-endian, in the tensor's own order, from byte {@code offset} of the tensor: for loading weights
-   * (row-major) and for checkpoints of optimizer state (any layout). Moves {@code remaining()} bytes of the direct buffer.
+   * (row-major) and for checkpoints of optimizer state (any layout). Moves {@code remaining()} bytes of the direct buffer
+   * and its position with them, as a channel does.
    */
   void upload(Tensor dst, long offset, java.nio.ByteBuffer src);
 
