@@ -1,5 +1,7 @@
 package io.github.grpo4j.train.config;
 
+import java.util.Locale;
+
 /** Ranges of options. A message begins with the option's full name, which is how the loader finds its line. */
 final class Check {
   private Check() {}
@@ -7,7 +9,7 @@ final class Check {
   /** {@code check(x > 0, "rollout.temperature", x, "above 0")}. */
   static void that(boolean valid, String option, Object value, String range) {
     if (!valid) {
-      String shown = value instanceof String ? "\"" + value + "\"" : value instanceof Enum<?> name ? name.name().toLowerCase() : "" + value;
+      String shown = value instanceof String ? "\"" + value + "\"" : value instanceof Enum<?> name ? name.name().toLowerCase(Locale.ROOT) : "" + value;
       throw new ConfigException(option + " is " + shown + "; it must be " + range);
     }
   }
