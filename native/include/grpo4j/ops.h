@@ -68,7 +68,7 @@ G4_API int g4_unpack_rows(g4_stream stream, g4_ptr dst, int dst_dtype, g4_cptr p
 G4_API int g4_cast_packed(g4_stream stream, g4_ptr dst_bf16, g4_cptr src_f32, int64_t n, int64_t k);
 
 /* ---- linear: y = x w^T + bias, w packed [n, k], x [m, k], y [m, n] ------------------------------------------------ */
-/* bias may be NULL. accumulate: y += (the residual add of a transformer block). y_dtype is dtype, or F32 for logits. */
+/* bias of dtype, may be NULL. accumulate: y += (the residual add of a transformer block). y_dtype is dtype, or F32 for logits. */
 G4_API int g4_linear(g4_stream stream, g4_ptr y, int y_dtype, g4_cptr x, g4_cptr w, g4_cptr bias, int64_t m, int64_t n, int64_t k, int accumulate, int dtype);
 /* dx [m, k] = dy [m, n] w   (accumulate: +=). dy_dtype is dtype, or F32 for the gradient of logits (rounded to dtype on the way in). */
 G4_API int g4_linear_backward_input(g4_stream stream, g4_ptr dx, g4_cptr dy, int dy_dtype, g4_cptr w, int64_t m, int64_t n, int64_t k, int accumulate, int dtype);

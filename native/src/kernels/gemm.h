@@ -1,13 +1,18 @@
 // The loops of a matrix product around the register tile, and its division among threads.
 //
-//   task = some rows x some panels of c, all of the depth
-//     for each block of 256 of the depth, in order:
-//       pack the task's rows of a                       (L2; used once per panel of the task)
-//       for each panel: point to b, or pack it           (L1; used once per row tile of the task)
-//         for each row tile: multiply, adding to the sums of the blocks before
+//   task = some rows x some panels of c
+//     for each stretch of the depth (some blocks of 256) whose packed rows of a fit half of the L2 cache:
+//       pack the task's rows of a                                  (L2; used once per panel of the task)
+//       for each panel:                                            (its sums stay in L2 over the blocks)
+//         for each block of the stretch, in order:
+//           point to b, or pack it                                 (L1; used once per row tile of the task)
+//           for each row tile: multiply, adding to the sums of the blocks before; fetch the next block of b meanwhile
 //
-// An element is ((block 0 + block 1) + block 2) ..., each block one chain of fused products: how rows and panels are cut
-// into tasks is free, so it follows the number of threads and the size of the problem without touching a bit of the result.
+// From memory, b comes once per 264 rows, a once per 64 panels, c once per stretch. For few rows (decode) the stretch is
+// the whole depth and the weight is read as one stream.
+//
+// An element is ((block 0 + block 1) + block 2) ..., each block one chain of fused products: how rows, panels and depth are
+// cut is free, so it follows the number of threads and the size of the problem without touching a bit of the result.
 #pragma once
 
 #include <algorithm>
@@ -18,10 +23,10 @@
 
 namespace g4::G4_ISA {
 
-// Rows of a task: 516 x 256 words of packed a are half of an L2 cache of 1 MiB. More rows would spread the packing of b
-// thinner, which is cheap already; 16 panels do the same for the packing of a.
-constexpr int64_t kTaskTiles = 516 / kTileRows;
-constexpr int64_t kTaskPanels = 16;
+constexpr int64_t kTaskTiles = 264 / kTileRows;
+constexpr int64_t kTaskPanels = 64;
+// Packed words of a in one stretch of the depth: 264 rows x 2 blocks, 560 KiB.
+constexpr int64_t kStretchTiles = kTaskTiles * 2;
 // Fused products of a lane that are not worth waking a thread for, about 10 microseconds of one AVX-512 core; and the least
 // that a task should have, so that fetching it stays a small part.
 constexpr int64_t kSerialWork = int64_t(1) << 20;
@@ -56,8 +61,9 @@ struct Tile {
   int panels;
   bool first;     // block of the depth
   bool last;
-  float* sums;    // where sums of blocks may wait, [task rows][sums_stride]
-  int64_t sums_stride;
+  float* sums;    // where sums of blocks may wait, kPanel apart per row and sums_panel_stride per panel
+  int64_t sums_panel_stride;
+  Ahead ahead;
 };
 
 // Rows [row0, row0 + rows) in tiles of nearly equal size: 13 rows are 7 + 6, since a tile of 1 would run at a quarter of
@@ -85,6 +91,7 @@ struct Kernels {
 //   a.pack(dst, tiles, block, depth)                   packs the rows of all tiles, kTileWords apart
 //   b.kernels(tiles), b.steps(tiles, depth)            for the form that both operands have
 //   b.panels(buffer, tiles, panel, block, depth)       the words of a panel and its successors; buffer: one packed panel
+//   b.ahead(tiles, tile, steps, panel, block, depth)   what a tile should fetch for the panel and block that come next
 //   b.kSeveral                                         whether panels() leads to several panels (nothing is packed)
 //   out(kernel, a, b, steps, tile)                     runs the kernel with c at its place
 template <class A, class B, class Out>
@@ -100,26 +107,39 @@ void multiply(Stream& stream, int64_t rows, int64_t panels, int64_t depth, const
     const int64_t panel1 = panels * (panel_task + 1) / cut.panel_tasks;
     const Tiles tiles(row0, row1 - row0);
 
-    float* const packed_a = reinterpret_cast<float*>(stream.scratch(thread));
-    float* const packed_b = packed_a + tiles.count * kTileWords;
-    float* const sums = packed_b + kBlock * kPanel;
-    const int64_t sums_stride = (panel1 - panel0) * kPanel;
-
     const Kernels kernels = b.kernels(tiles);
     const int several = B::kSeveral && tiles.count == 1 ? panels_of_tile(tiles.size(0)) : 1;
-    for (int64_t block = 0; block < depth; block += kBlock) {
-      const int64_t block_depth = std::min<int64_t>(kBlock, depth - block);
-      const int64_t steps = b.steps(tiles, block_depth);
-      a.pack(packed_a, tiles, block, block_depth);
+    const int64_t blocks = (depth + kBlock - 1) / kBlock;
+    const int64_t stretch = std::max<int64_t>(1, kStretchTiles / tiles.count);
+    float* const packed_a = reinterpret_cast<float*>(stream.scratch(thread));
+    float* const packed_b = packed_a + tiles.count * std::min(stretch, blocks) * kTileWords;
+    float* const sums = packed_b + kBlock * kPanel;
+    const int64_t sums_panel_stride = (row1 - row0) * kPanel;
+
+    for (int64_t block0 = 0; block0 < blocks; block0 += stretch) {
+      const int64_t block1 = std::min(block0 + stretch, blocks);
+      for (int64_t block = block0; block < block1; block++)
+        a.pack(packed_a + (block - block0) * tiles.count * kTileWords, tiles, block * kBlock, std::min<int64_t>(kBlock, depth - block * kBlock));
       for (int64_t panel = panel0, taken; panel < panel1; panel += taken) {
         taken = panel + several <= panel1 ? several : 1;
-        const PanelWords words = b.panels(packed_b, tiles, panel, block, block_depth);
-        for (int64_t t = 0; t < tiles.count; t++) {
-          const int size = tiles.size(t);
-          const int64_t row = tiles.begin(t);
-          const Tile tile{row, size, panel, int(taken), block == 0, block + kBlock >= depth,
-                          sums + (row - row0) * sums_stride + (panel - panel0) * kPanel, sums_stride};
-          out(taken > 1 ? kernels.several[size] : kernels.one[size], packed_a + t * kTileWords, words, steps, tile);
+        // Sums live on only where another stretch will add to them.
+        float* const panel_sums = blocks > stretch ? sums + (panel - panel0) * sums_panel_stride : sums;
+        for (int64_t block = block0; block < block1; block++) {
+          const int64_t block_depth = std::min<int64_t>(kBlock, depth - block * kBlock);
+          const int64_t steps = b.steps(tiles, block_depth);
+          const PanelWords words = b.panels(packed_b, tiles, panel, block * kBlock, block_depth);
+          const float* const block_a = packed_a + (block - block0) * tiles.count * kTileWords;
+          const bool turn = block + 1 == block1;
+          const int64_t next_panel = turn ? panel + taken : panel;
+          const int64_t next_block = turn ? block0 : block + 1;
+          const int64_t next_depth = next_panel < panel1 ? std::min<int64_t>(kBlock, depth - next_block * kBlock) : 0;
+          for (int64_t t = 0; t < tiles.count; t++) {
+            const int size = tiles.size(t);
+            const int64_t row = tiles.begin(t);
+            const Tile tile{row, size, panel, int(taken), block == 0, block + 1 == blocks, panel_sums + (row - row0) * kPanel, sums_panel_stride,
+                            next_depth > 0 ? b.ahead(tiles, t, steps, next_panel, next_block * kBlock, next_depth) : Ahead{}};
+            out(taken > 1 ? kernels.several[size] : kernels.one[size], block_a + t * kTileWords, words, steps, tile);
+          }
         }
       }
     }

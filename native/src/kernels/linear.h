@@ -5,8 +5,7 @@
 //   backward weight  dw^T [k, n] += x^T dy          depth m: a is x and b is dy, both in columns form, so the tile's
 //                                                   result, 32 neighbours n for each k, is the packed layout itself
 //
-// Bytes moved: every operand once from memory, then from L2 once per 16 panels (a) or 516 rows (b). For few rows (decode)
-// that is the weight's bytes and nothing else.
+// Bytes moved: see gemm.h; for few rows (decode) the weight's, once, and nothing else that counts.
 #pragma once
 
 #include <cstdint>
@@ -41,19 +40,21 @@ struct RowMajorOut {
       // Sums may stand in y itself where that adds in the same order.
       if (whole && (!accumulate || (only && bias == nullptr))) {
         float* c = y + tile.row * columns + column;
-        if (accumulate || !tile.first) kernel(a, b.words, b.panel_stride, steps, {c, columns, kPanel, c, columns, kPanel});
-        else kernel(a, b.words, b.panel_stride, steps, {c, columns, kPanel, start, 0, kPanel});
+        if (accumulate || !tile.first) kernel(a, b.words, b.panel_stride, steps, {c, columns, kPanel, c, columns, kPanel}, tile.ahead);
+        else kernel(a, b.words, b.panel_stride, steps, {c, columns, kPanel, start, 0, kPanel}, tile.ahead);
         return;
       }
     }
-    alignas(64) float here[kTileRows * kMostPanels * kPanel];
-    float* sums = only ? here : tile.sums;
-    const int64_t stride = only ? tile.panels * kPanel : tile.sums_stride;
-    if (tile.first) kernel(a, b.words, b.panel_stride, steps, {sums, stride, kPanel, start, 0, kPanel});
-    else kernel(a, b.words, b.panel_stride, steps, {sums, stride, kPanel, sums, stride, kPanel});
+    const int64_t stride = tile.sums_panel_stride;
+    const bool resume = !tile.first;
+    kernel(a, b.words, b.panel_stride, steps,
+           {tile.sums, kPanel, stride, resume ? tile.sums : start, resume ? kPanel : 0, resume ? stride : kPanel}, tile.ahead);
     if (!tile.last) return;
-    const int64_t width = std::min(tile.panels * int64_t(kPanel), columns - column);
-    for (int r = 0; r < tile.rows; r++) write_row(y + (tile.row + r) * columns + column, sums + r * stride, width);
+    for (int p = 0; p < tile.panels; p++) {
+      const int64_t at = column + p * kPanel;
+      for (int r = 0; r < tile.rows; r++)
+        write_row(y + (tile.row + r) * columns + at, tile.sums + p * stride + r * kPanel, std::min<int64_t>(kPanel, columns - at));
+    }
   }
 
   void write_row(T* out, const float* sums, int64_t width) const {
@@ -78,7 +79,7 @@ struct PackedSumOut {
 
   void operator()(TileKernel kernel, const float* a, PanelWords b, int64_t steps, const Tile& tile) const {
     float* c = dw + tile.panel * kPanel * k2 + tile.row * kPanel;
-    kernel(a, b.words, b.panel_stride, steps, {c, kPanel, kPanel * k2, c, kPanel, kPanel * k2});
+    kernel(a, b.words, b.panel_stride, steps, {c, kPanel, kPanel * k2, c, kPanel, kPanel * k2}, tile.ahead);
   }
 };
 
@@ -111,6 +112,18 @@ struct ColumnsOfA {
   }
 };
 
+// Shares `total` pieces of the next block of b out among the row tiles, as evenly as 4-step groups allow: the tile's first
+// piece and pieces per group.
+struct Share {
+  int64_t first, per_group;
+  Share(const Tiles& tiles, int64_t tile, int64_t steps, int64_t total) {
+    const int64_t groups = std::max<int64_t>(1, steps / 4);
+    per_group = (total + tiles.count * groups - 1) / (tiles.count * groups);
+    first = tile * per_group * groups;
+    if (first >= total) per_group = 0;
+  }
+};
+
 // Operand b as it is stored. bf16 without its instruction: a few row tiles take the pairs apart as they go; where many
 // pass over a panel, it is widened once.
 template <class Path>
@@ -131,7 +144,13 @@ struct StoredWeight {
       expand_panel(buffer, words, (depth + 1) / 2);
       return {buffer, 0};
     }
-    return {words, sizeof(typename Path::T) == 2 ? kPanel * k2 / 2 : kPanel * k2};
+    return {words, panel_stride()};
+  }
+  int64_t panel_stride() const { return sizeof(typename Path::T) == 2 ? kPanel * k2 / 2 : kPanel * k2; }
+  Ahead ahead(const Tiles& tiles, int64_t tile, int64_t steps, int64_t panel, int64_t block, int64_t depth) const {
+    const Share share(tiles, tile, steps, depth * kPanel * int64_t(sizeof(typename Path::T)) / 64);
+    return {reinterpret_cast<const char*>(panel_words(w, k2, panel, block)) + share.first * 64, 64, share.per_group,
+            panel_stride() * int64_t(sizeof(float))};
   }
 };
 
@@ -146,6 +165,13 @@ struct TransposedWeight {
   PanelWords panels(float* buffer, const Tiles&, int64_t panel, int64_t block, int64_t depth) const {
     pack_transposed<Path>(buffer, w, k2, panel * kPanel, block, depth);
     return {buffer, 0};
+  }
+  // A block is 8 squares of 32 x 32, each contiguous: the first tiles fetch one each.
+  Ahead ahead(const Tiles&, int64_t tile, int64_t steps, int64_t panel, int64_t block, int64_t depth) const {
+    if (tile * kPanel >= depth) return {};
+    const int64_t rows = std::min<int64_t>(kPanel, k2 - panel * kPanel);
+    const int64_t lines = rows * kPanel * int64_t(sizeof(typename Path::T)) / 64, groups = std::max<int64_t>(1, steps / 4);
+    return {reinterpret_cast<const char*>(panel_words(w, k2, block / kPanel + tile, panel * kPanel)), 64, (lines + groups - 1) / groups, 0};
   }
 };
 
@@ -162,6 +188,11 @@ struct ColumnsOfB {
     const int64_t column = panel * kPanel;
     pack_columns<Path, kPanel>(buffer, source + block * columns + column, columns, depth, std::min<int64_t>(kPanel, columns - column));
     return {buffer, 0};
+  }
+  // One line a row: of two neighbouring lines the second comes along by itself.
+  Ahead ahead(const Tiles& tiles, int64_t tile, int64_t steps, int64_t panel, int64_t block, int64_t depth) const {
+    const Share share(tiles, tile, steps, depth);
+    return {reinterpret_cast<const char*>(source + (block + share.first) * columns + panel * kPanel), columns * int64_t(sizeof(S)), share.per_group, 0};
   }
 };
 
@@ -193,11 +224,21 @@ void add_column_sums(Stream& stream, float* dbias, const S* dy, int64_t m, int64
 inline int64_t even(int64_t k) { return (k + 1) / 2 * 2; }
 inline int64_t panels_of(int64_t columns) { return (columns + kPanel - 1) / kPanel; }
 
+inline const float* bias_as_floats(Stream&, const float* bias, int64_t) { return bias; }
+
+// A bias is a row of n elements beside m rows of results: widened once, ahead of the product.
+inline const float* bias_as_floats(Stream& stream, const bf16* bias, int64_t n) {
+  if (bias == nullptr) return nullptr;
+  float* wide = reinterpret_cast<float*>(stream.shared_scratch());
+  for (int64_t i = 0; i < n; i++) wide[i] = to_float(bias[i]);
+  return wide;
+}
+
 template <class Path, class Y>
 void forward(Stream& stream, g4_ptr y, g4_cptr x, g4_cptr w, g4_cptr bias, int64_t m, int64_t n, int64_t k, bool accumulate) {
   using T = typename Path::T;
   multiply(stream, m, panels_of(n), k, RowsOfA<Path, T>{static_cast<const T*>(x), k}, StoredWeight<Path>{static_cast<const T*>(w), even(k)},
-           RowMajorOut<Y>{static_cast<Y*>(y), n, static_cast<const float*>(bias), accumulate});
+           RowMajorOut<Y>{static_cast<Y*>(y), n, bias_as_floats(stream, static_cast<const T*>(bias), n), accumulate});
 }
 
 template <class Path, class S>

@@ -35,6 +35,15 @@ struct TileOut {
   int64_t init_panel_stride;
 };
 
+// What the tile fetches into the L2 cache while it computes, since the next block of b is otherwise waited for: `lines`
+// cache lines of each panel every 4 steps, from `address` on.
+struct Ahead {
+  const char* address = nullptr;
+  int64_t stride = 0;  // bytes between lines
+  int64_t lines = 0;
+  int64_t panel_stride = 0;
+};
+
 // How a word of b meets a word of a.
 struct FloatStep {  // both floats
   static constexpr int kWordsOfA = 1;
@@ -59,18 +68,20 @@ constexpr int panels_of_tile(int rows) {
 
 // kRow, kStep: words of a between rows and between steps.
 template <class Step, int R, int P, int kRow, int kStep>
-void multiply_tile(const float* a, const float* b, int64_t b_panel_stride, int64_t steps, const TileOut& out) {
+void multiply_tile(const float* a, const float* b, int64_t b_panel_stride, int64_t steps, const TileOut& out, Ahead ahead) {
   for (int column = 0; column < kPanel; column += kTileColumns) {
     V acc[R][P][2];
 #pragma GCC unroll 12
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
-      for (int p = 0; p < P; p++) acc[r][p][0] = acc[r][p][1] = V::zero();
+      for (int p = 0; p < P; p++) {
+        acc[r][p][0] = acc[r][p][1] = V::zero();
+        for (int line = 0; line < kTileColumns; line += 16) __builtin_prefetch(out.c + r * out.row_stride + p * out.panel_stride + column + line, 1);
+      }
 
     const float* bs = b + column;
     const float* as = a;
-#pragma GCC unroll 4
-    for (int64_t s = 0; s < steps; s++) {
+    const auto step = [&]() __attribute__((always_inline)) {
 #pragma GCC unroll 4
       for (int p = 0; p < P; p++) {
         const V w0 = V::load(bs + p * b_panel_stride);
@@ -100,7 +111,21 @@ void multiply_tile(const float* a, const float* b, int64_t b_panel_stride, int64
       }
       bs += kPanel;
       as += Step::kWordsOfA * kStep;
+    };
+    int64_t s = 0;
+    for (; s + 4 <= steps; s += 4) {
+      for (int64_t line = 0; line < ahead.lines; line++) {
+#pragma GCC unroll 4
+        for (int p = 0; p < P; p++) __builtin_prefetch(ahead.address + p * ahead.panel_stride, 0, 2);
+        ahead.address += ahead.stride;
+      }
+      step();
+      step();
+      step();
+      step();
     }
+    for (; s < steps; s++) step();
+    ahead.lines = 0;
 
 #pragma GCC unroll 12
     for (int r = 0; r < R; r++)
@@ -116,7 +141,7 @@ void multiply_tile(const float* a, const float* b, int64_t b_panel_stride, int64
   }
 }
 
-using TileKernel = void (*)(const float* a, const float* b, int64_t b_panel_stride, int64_t steps, const TileOut& out);
+using TileKernel = void (*)(const float* a, const float* b, int64_t b_panel_stride, int64_t steps, const TileOut& out, Ahead ahead);
 
 // The kernels for 1 .. kTileRows rows: one panel at a time, and panels_of_tile(rows) at a time.
 template <class Step, int kRow, int kStep>
