@@ -50,9 +50,19 @@ public final class ModelDirectory {
    * @throws ModelFormatException naming file and cause: a tensor that is missing, of a wrong shape or type, a damaged file
    */
   public static ModelWeights load(Backend backend, Path directory, DType dtype) {
-    ModelConfig config = ModelConfig.read(directory);
+    ModelWeights weights = new ModelWeights(backend, ModelConfig.read(directory), dtype);
+    try {
+      loadInto(backend, directory, weights);
+      return weights;
+    } catch (RuntimeException e) {
+      weights.close();
+      throw e;
+    }
+  }
+
+  /** Loads all weights of a model that has the same shape as {@code weights}. */
+  public static void loadInto(Backend backend, Path directory, ModelWeights weights) {
     Map<String, Path> files = filesOfTensors(directory);
-    ModelWeights weights = new ModelWeights(backend, config, dtype);
     Map<Path, SafetensorsFile> open = new HashMap<>();
     try (Tensor staging = backend.allocate(DType.F32, Layout.ROWS, PIECE_BYTES / DType.F32.bytes())) {
       for (Path file : new TreeSet<>(files.values())) {
@@ -63,18 +73,13 @@ public final class ModelDirectory {
           Path file = files.get(slice.fileName());
           if (file == null) {
             throw new ModelFormatException(directory + " has no tensor " + slice.fileName() + ", which a "
-                + config.family().architecture() + " needs");
+                + weights.config().family().architecture() + " needs");
           }
           loadSlice(backend, open.get(file), parameter, slice, staging);
         }
       }
-      return weights;
     } catch (IOException e) {
-      weights.close();
       throw new ModelFormatException("the weights of " + directory + " could not be read: " + e.getMessage(), e);
-    } catch (RuntimeException e) {
-      weights.close();
-      throw e;
     } finally {
       open.values().forEach(ModelDirectory::closeQuietly);
     }

@@ -1,6 +1,7 @@
 package io.github.grpo4j.track;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.BufferedWriter;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -80,16 +81,27 @@ public final class JsonlTracker implements Tracker {
 
   @Override
   public void samples(List<Sample> samples) {
-    for (Sample sample : samples) {
-      ObjectNode line = JsonLinesFile.json().createObjectNode();
-      line.put("step", sample.step()).put("split", sample.split()).put("problem", sample.problem());
-      line.put("question", sample.question()).put("gold", sample.gold());
-      line.put("response", sample.response()).put("extracted", sample.extracted());
-      line.put("reward", sample.reward());
-      sample.components().forEach((name, value) -> line.put("rewards/" + name, value));
-      line.put("tokens", sample.tokens()).put("finished", sample.finished());
-      samplesFile.append(line);
+    samples.forEach(sample -> samplesFile.append(toJson(sample)));
+  }
+
+  /** Writes a file of samples by itself, such as all answers of an evaluation; an existing one is replaced. */
+  public static void writeSamples(Path file, List<Sample> samples) throws IOException {
+    try (BufferedWriter writer = Files.newBufferedWriter(file)) {
+      for (Sample sample : samples) {
+        writer.write(toJson(sample) + "\n");
+      }
     }
+  }
+
+  private static ObjectNode toJson(Sample sample) {
+    ObjectNode line = JsonLinesFile.json().createObjectNode();
+    line.put("step", sample.step()).put("split", sample.split()).put("problem", sample.problem());
+    line.put("question", sample.question()).put("gold", sample.gold());
+    line.put("response", sample.response()).put("extracted", sample.extracted());
+    line.put("reward", sample.reward());
+    sample.components().forEach((name, value) -> line.put("rewards/" + name, value));
+    line.put("tokens", sample.tokens()).put("finished", sample.finished());
+    return line;
   }
 
   @Override

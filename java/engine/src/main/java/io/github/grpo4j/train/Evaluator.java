@@ -6,6 +6,7 @@ import io.github.grpo4j.rollout.RolloutListener;
 import io.github.grpo4j.rollout.RolloutRequest;
 import io.github.grpo4j.rollout.RolloutStats;
 import io.github.grpo4j.rollout.SamplingParams;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -24,23 +25,25 @@ public final class Evaluator {
   private static final long STREAM = 0x6576616C75617465L;
 
   private final Generator generator;
-  private final Prompts prompts;
   private final EpisodeScorer scorer;
   private final long seed;
 
-  Evaluator(Generator generator, Prompts prompts, EpisodeScorer scorer, long seed) {
+  Evaluator(Generator generator, EpisodeScorer scorer, long seed) {
     this.generator = generator;
-    this.prompts = prompts;
     this.scorer = scorer;
     this.seed = seed ^ STREAM;
   }
 
   /** @param answers drawn per problem; 1 for greedy decoding, which would give the same one again */
-  public Result evaluate(List<Problem> problems, SamplingParams params, int answers, RolloutListener listener) {
-    List<RolloutRequest> requests = problems.stream()
-        .map(problem -> new RolloutRequest(problem.index(), prompts.idsOf(problem), answers)).toList();
+  public Result evaluate(PromptedProblems problems, SamplingParams params, int answers, RolloutListener listener) {
+    List<RolloutRequest> requests = new ArrayList<>();
+    List<Problem> asked = new ArrayList<>();
+    for (int i = 0; i < problems.size(); i++) {
+      asked.add(problems.problem(i));
+      requests.add(new RolloutRequest(problems.problem(i).index(), problems.prompt(i), answers));
+    }
     Generator.Rollout rollout = generator.generate(requests, params, seed, 0, listener);
-    List<ScoredEpisode> scored = scorer.score(problems, rollout.episodes(), answers);
+    List<ScoredEpisode> scored = scorer.score(asked, rollout.episodes(), answers);
     int right = (int) scored.stream().filter(episode -> episode.reward().correct()).count();
     double finished = scored.stream().mapToInt(episode -> episode.episode().finished() ? 1 : 0).average().orElse(0);
     double meanTokens = scored.stream().mapToInt(episode -> episode.episode().tokenIds().length).average().orElse(0);

@@ -33,7 +33,7 @@ public interface TrainingListener {
   }
 
   /** The metrics row of a step, evaluation included; step 0 holds the evaluation before any update. */
-  default void step(int step, Map<String, Object> metrics) {}
+  default void step(int step, Map<String, Number> metrics) {}
 
   /** Episodes of a step, after they were scored. */
   default void episodes(int step, List<ScoredEpisode> episodes) {}
