@@ -15,7 +15,6 @@ import picocli.CommandLine.Command;
       GenerateCommand.class,
       ScoreCommand.class,
       TokenizeCommand.class,
-      InspectCommand.class,
       CommandLine.HelpCommand.class
     })
 public final class Main implements Runnable {

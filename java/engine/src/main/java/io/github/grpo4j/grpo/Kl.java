@@ -30,9 +30,9 @@ public record Kl(TokenLoss.Kl estimator, double coef, boolean timesRatio) {
     return estimator != TokenLoss.Kl.NONE && coef != 0;
   }
 
-  /** The estimate for one token. */
+  /** The estimate for one token; d is clamped to +-{@value TokenObjective#LARGEST_LOG_RATIO}. */
   double value(double newLogprob, double refLogprob) {
-    double d = refLogprob - newLogprob;
+    double d = TokenObjective.clampLogRatio(refLogprob - newLogprob);
     return switch (estimator) {
       case NONE -> 0;
       case K1 -> -d;
@@ -44,6 +44,9 @@ public record Kl(TokenLoss.Kl estimator, double coef, boolean timesRatio) {
   /** Its derivative with respect to the new log-prob. */
   double derivative(double newLogprob, double refLogprob) {
     double d = refLogprob - newLogprob;
+    if (Math.abs(d) > TokenObjective.LARGEST_LOG_RATIO) {
+      return 0;
+    }
     return switch (estimator) {
       case NONE -> 0;
       case K1 -> 1;

@@ -4,8 +4,13 @@ package io.github.grpo4j.grpo;
  * Evaluates an {@link Objective} on the log-probs of packed tokens: loss, derivatives and metrics, in double precision. For
  * token-level ratios it is the reference of the fused kernel and the source of the metrics; for sequence-level ratios it also
  * gives the derivative that the kernel takes as weight.
+ *
+ * <p>Like the kernel it clamps differences of log-probs to +-{@value #LARGEST_LOG_RATIO}, where the derivative becomes 0: one
+ * broken token cannot turn a step into infinities.
  */
 public final class TokenObjective {
+  static final double LARGEST_LOG_RATIO = 20;
+
   private final Objective objective;
 
   public TokenObjective(Objective objective) {
@@ -31,6 +36,10 @@ public final class TokenObjective {
       throw new IllegalArgumentException("entropy_coef is " + objective.entropyCoef() + ", but no entropies were given");
     }
     return new Pass(batch).run();
+  }
+
+  static double clampLogRatio(double difference) {
+    return Math.max(-LARGEST_LOG_RATIO, Math.min(LARGEST_LOG_RATIO, difference));
   }
 
   /** One evaluation: the arrays being filled and the sums being taken. */
@@ -70,12 +79,15 @@ public final class TokenObjective {
     private void tokenLevel(int from, int to) {
       ClipCount clips = new ClipCount();
       for (int t = from; t < to; t++) {
-        double ratio = Math.exp(logRatio(t));
+        double logRatio = logRatio(t);
+        double ratio = Math.exp(clampLogRatio(logRatio));
+        double slope = Math.abs(logRatio) > LARGEST_LOG_RATIO ? 0 : ratio;
         Policy policy = policy(ratio, t);
-        double kl = kl(t) * (objective.kl().timesRatio() ? ratio : 1);
-        double dKl = klUsed ? dKl(t, ratio) + (objective.kl().timesRatio() ? kl : 0) : 0;
-        boolean counted = add(t, policy, kl);
-        dLogprob[t] = counted ? (float) (batch.weight()[t] * (policy.dRatio * ratio + objective.kl().coef() * dKl)) : 0;
+        double plainKl = kl(t);
+        boolean timesRatio = objective.kl().timesRatio();
+        double dKl = klUsed ? dKl(t, ratio) + (timesRatio ? plainKl * slope : 0) : 0;
+        boolean counted = add(t, policy, plainKl * (timesRatio ? ratio : 1));
+        dLogprob[t] = counted ? (float) (batch.weight()[t] * (policy.dRatio * slope + objective.kl().coef() * dKl)) : 0;
         if (counted) {
           clips.add(policy);
         }
@@ -93,7 +105,9 @@ public final class TokenObjective {
           sum += logRatio(t);
         }
       }
-      double ratio = Math.exp(sum / Math.max(1, lossTokens));
+      double logRatio = sum / Math.max(1, lossTokens);
+      double ratio = Math.exp(clampLogRatio(logRatio));
+      double slope = Math.abs(logRatio) > LARGEST_LOG_RATIO ? 0 : ratio;
       double dRatio = 0;
       ClipCount clips = new ClipCount();
       for (int t = from; t < to; t++) {
@@ -107,7 +121,7 @@ public final class TokenObjective {
         }
       }
       for (int t = from; t < to; t++) {
-        dLogprob[t] += batch.weight()[t] == 0 ? 0 : (float) (dRatio * ratio / lossTokens);
+        dLogprob[t] += batch.weight()[t] == 0 ? 0 : (float) (dRatio * slope / lossTokens);
       }
       metrics.addClips(1, Math.min(1, clips.low), Math.min(1, clips.high));
     }

@@ -3,9 +3,9 @@ package io.github.grpo4j.grpo;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import io.github.grpo4j.testing.FixtureFolder;
-import io.github.grpo4j.testing.TinySafetensors;
+import io.github.grpo4j.model.safetensors.SafetensorsFile;
+import io.github.grpo4j.testing.Accuracy;
+import io.github.grpo4j.testing.Fixtures;
 import java.io.IOException;
 import java.util.Map;
 import org.junit.jupiter.api.Tag;
@@ -24,15 +24,16 @@ class AdvantageFixtureTest {
   @ParameterizedTest
   @ValueSource(strings = {"group", "batch", "none", "normalize_then_sum"})
   void matchesTrl(String mode) throws IOException {
-    TinySafetensors tensors = new TinySafetensors(FixtureFolder.path("grpo/advantages.safetensors"));
-    JsonNode json = new ObjectMapper().readTree(FixtureFolder.path("grpo/advantages.json").toFile());
+    JsonNode json = Fixtures.json("grpo/advantages.json");
+    try (SafetensorsFile tensors = Fixtures.open("grpo/advantages.safetensors")) {
+      check(mode, json, tensors);
+    }
+  }
+
+  private static void check(String mode, JsonNode json, SafetensorsFile tensors) throws IOException {
     GroupedRewards rewards = rewards(tensors, json.get("group_size").asInt());
     Advantages advantages = ESTIMATORS.get(mode).estimate(rewards);
-
-    double[] expected = tensors.get(mode + ".advantages").values();
-    for (int i = 0; i < expected.length; i++) {
-      assertEquals(expected[i], advantages.values()[i], 1e-5, "advantage of episode " + i);
-    }
+    Accuracy.assertMaxAbs("advantages", tensors.doubles(mode + ".advantages"), advantages.values(), 1e-5);
     JsonNode metrics = json.get("metrics").get(mode);
     assertEquals(metrics.get("frac_reward_zero_std").asDouble(), advantages.fractionZeroStd(), 1e-6);
     RewardStatistics total = RewardStatistics.of(rewards.totals());
@@ -45,16 +46,16 @@ class AdvantageFixtureTest {
     }
   }
 
-  private static GroupedRewards rewards(TinySafetensors tensors, int groupSize) {
-    TinySafetensors.Array flat = tensors.get("rewards");
-    int episodes = flat.shape()[0];
-    int functions = flat.shape()[1];
+  private static GroupedRewards rewards(SafetensorsFile tensors, int groupSize) throws IOException {
+    double[] flat = tensors.doubles("rewards");
+    int episodes = Math.toIntExact(tensors.info("rewards").shape()[0]);
+    int functions = Math.toIntExact(tensors.info("rewards").shape()[1]);
     double[][] rewards = new double[episodes][functions];
     int[] group = new int[episodes];
     for (int i = 0; i < episodes; i++) {
       group[i] = i / groupSize;
-      System.arraycopy(flat.values(), i * functions, rewards[i], 0, functions);
+      System.arraycopy(flat, i * functions, rewards[i], 0, functions);
     }
-    return new GroupedRewards(group, rewards, tensors.get("weights").values());
+    return new GroupedRewards(group, rewards, tensors.doubles("weights"));
   }
 }

@@ -5,15 +5,15 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.grpo4j.backend.TokenLoss;
-import io.github.grpo4j.testing.FixtureFolder;
-import io.github.grpo4j.testing.TinySafetensors;
+import io.github.grpo4j.model.safetensors.SafetensorsFile;
+import io.github.grpo4j.testing.Accuracy;
+import io.github.grpo4j.testing.Fixtures;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.DynamicTest;
@@ -26,8 +26,7 @@ class ObjectiveFixtureTest {
   /** Objectives that this engine does not have: their cases are left out. */
   private static final Set<String> OTHER_LOSS_TYPES = Set.of("cispo", "sapo", "vespo");
 
-  private final JsonNode cases = new ObjectMapper().readTree(FixtureFolder.path("grpo/losses.json").toFile()).get("cases");
-  private final Map<String, TinySafetensors> sets = new HashMap<>();
+  private final JsonNode cases = Fixtures.json("grpo/losses.json").get("cases");
 
   ObjectiveFixtureTest() throws IOException {}
 
@@ -52,13 +51,15 @@ class ObjectiveFixtureTest {
 
   private void check(String name) throws IOException {
     String set = name.substring(0, name.indexOf('.'));
-    if (!sets.containsKey(set)) {
-      sets.put(set, new TinySafetensors(FixtureFolder.path("grpo/losses_" + set + ".safetensors")));
+    try (SafetensorsFile tensors = Fixtures.open("grpo/losses_" + set + ".safetensors")) {
+      check(name, tensors);
     }
-    TinySafetensors tensors = sets.get(set);
+  }
+
+  private void check(String name, SafetensorsFile tensors) throws IOException {
     JsonNode config = cases.get(name).get("config");
-    int rows = tensors.get("in.new").shape()[0];
-    int width = tensors.get("in.new").shape()[1];
+    int rows = Math.toIntExact(tensors.info("in.new").shape()[0]);
+    int width = Math.toIntExact(tensors.info("in.new").shape()[1]);
 
     Objective objective = objective(config);
     int[] cuSeqlens = new int[rows + 1];
@@ -67,22 +68,22 @@ class ObjectiveFixtureTest {
     }
     boolean[] mask = mask(tensors, config.get("use_tool_mask").asBoolean());
     float[] weight = weights(config, objective.aggregation(), cuSeqlens, mask);
-    TokenBatch batch = new TokenBatch(cuSeqlens, tensors.get("in.new").floats(),
-        config.get("on_policy").asBoolean() ? null : tensors.get("in.old").floats(), tensors.get("in.ref").floats(),
-        tensors.get("in.entropy").floats(), advantages(tensors, config, cuSeqlens), weight);
+    TokenBatch batch = new TokenBatch(cuSeqlens, tensors.floats("in.new"),
+        config.get("on_policy").asBoolean() ? null : tensors.floats("in.old"), tensors.floats("in.ref"),
+        tensors.floats("in.entropy"), advantages(tensors, config, cuSeqlens), weight);
     TokenObjective.Evaluation result = new TokenObjective(objective).evaluate(batch);
 
-    assertEquals(tensors.get(name + ".loss").values()[0], result.loss(), 1e-5, "loss");
-    TinySafetensors.Array tokenLoss = tensors.get(name + ".per_token_loss");
+    assertEquals(tensors.doubles(name + ".loss")[0], result.loss(), 1e-5, "loss");
+    double[] tokenLoss = tensors.doubles(name + ".per_token_loss");
+    int perLoss = rows * width / tokenLoss.length;
     for (int i = 0; i < rows * width; i++) {
       if (mask[i]) {
-        double expected = tokenLoss.values()[tokenLoss.shape()[1] == 1 ? i / width : i];
-        assertEquals(expected, result.tokenLoss()[i], 1e-5, "loss of token " + i);
+        assertEquals(tokenLoss[i / perLoss], result.tokenLoss()[i], 1e-5, "loss of token " + i);
       }
     }
-    assertRelative(tensors.get(name + ".dnew").values(), result.dLogprob(), "dnew");
-    if (tensors.names().contains(name + ".dentropy")) {
-      assertRelative(tensors.get(name + ".dentropy").values(), result.dEntropy(), "dentropy");
+    Accuracy.assertRelative("dnew", tensors.doubles(name + ".dnew"), result.dLogprob(), 1e-5);
+    if (tensors.contains(name + ".dentropy")) {
+      Accuracy.assertRelative("dentropy", tensors.doubles(name + ".dentropy"), result.dEntropy(), 1e-5);
     }
     JsonNode metrics = cases.get(name).get("metrics");
     Map<String, Double> found = result.metrics().toMap();
@@ -111,7 +112,7 @@ class ObjectiveFixtureTest {
           case "luspo" -> new Aggregation.SequenceSum();
           default -> throw new IllegalArgumentException(config.get("loss_type").asText());
         },
-        ImportanceLevel.valueOf(config.get("importance_sampling_level").asText().toUpperCase()),
+        ImportanceLevel.valueOf(config.get("importance_sampling_level").asText().toUpperCase(Locale.ROOT)),
         config.get("entropy_coef").asDouble(),
         config.get("delta").isNull() ? Double.POSITIVE_INFINITY : config.get("delta").asDouble(),
         Double.POSITIVE_INFINITY);
@@ -133,35 +134,26 @@ class ObjectiveFixtureTest {
     return weights;
   }
 
-  private static boolean[] mask(TinySafetensors tensors, boolean toolMask) {
-    double[] values = tensors.get("in.mask").values();
-    boolean[] mask = new boolean[values.length];
+  private static boolean[] mask(SafetensorsFile tensors, boolean toolMask) throws IOException {
+    int[] completion = tensors.ints("in.mask");
+    int[] tool = tensors.ints("in.tool_mask");
+    boolean[] mask = new boolean[completion.length];
     for (int i = 0; i < mask.length; i++) {
-      mask[i] = values[i] != 0 && (!toolMask || tensors.get("in.tool_mask").values()[i] != 0);
+      mask[i] = completion[i] != 0 && (!toolMask || tool[i] != 0);
     }
     return mask;
   }
 
   /** A ready-made importance weight scales the policy loss and not the KL: it belongs to the advantage. */
-  private static float[] advantages(TinySafetensors tensors, JsonNode config, int[] cuSeqlens) {
-    float[] advantages = TokenBatch.perToken(tensors.get("in.advantages").values(), cuSeqlens);
+  private static float[] advantages(SafetensorsFile tensors, JsonNode config, int[] cuSeqlens) throws IOException {
+    float[] advantages = TokenBatch.perToken(tensors.doubles("in.advantages"), cuSeqlens);
     if (!config.get("use_vllm_is").isNull()) {
-      double[] importance = tensors.get("in.is_" + config.get("use_vllm_is").asText()).values();
+      double[] importance = tensors.doubles("in.is_" + config.get("use_vllm_is").asText());
       int perRow = advantages.length / importance.length;
       for (int i = 0; i < advantages.length; i++) {
         advantages[i] *= (float) importance[i / perRow];
       }
     }
     return advantages;
-  }
-
-  static void assertRelative(double[] expected, float[] actual, String what) {
-    double error = 0;
-    double norm = 0;
-    for (int i = 0; i < expected.length; i++) {
-      error += (expected[i] - actual[i]) * (expected[i] - actual[i]);
-      norm += expected[i] * expected[i];
-    }
-    assertTrue(Math.sqrt(error) <= 1e-5 * Math.sqrt(norm), what + " is off by " + Math.sqrt(error / norm));
   }
 }

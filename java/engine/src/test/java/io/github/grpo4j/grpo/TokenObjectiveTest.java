@@ -146,6 +146,17 @@ class TokenObjectiveTest {
     assertEquals(0, result.dLogprob()[0]);
   }
 
+  @ParameterizedTest
+  @MethodSource("objectives")
+  void aBrokenLogProbStaysFinite(Objective objective) {
+    for (float broken : new float[] {-1e4f, 1e4f}) {
+      TokenObjective.Evaluation result = new TokenObjective(objective).evaluate(new TokenBatch(new int[] {0, 1},
+          new float[] {broken}, new float[1], new float[1], new float[1], new float[] {-2}, new float[] {1}));
+      assertTrue(Double.isFinite(result.loss()), objective.toString());
+      assertEquals(0, result.dLogprob()[0], objective.toString());
+    }
+  }
+
   @Test
   void weightsOfAggregations() {
     int[] cuSeqlens = {0, 2, 5, 5, 6};

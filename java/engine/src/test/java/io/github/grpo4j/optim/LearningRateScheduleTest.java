@@ -3,8 +3,7 @@ package io.github.grpo4j.optim;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import io.github.grpo4j.testing.FixtureFolder;
+import io.github.grpo4j.testing.Fixtures;
 import java.io.IOException;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -16,7 +15,7 @@ class LearningRateScheduleTest {
   @ParameterizedTest
   @ValueSource(strings = {"constant", "constant_with_warmup", "linear", "cosine"})
   void matchesHuggingFace(String name) throws IOException {
-    JsonNode json = new ObjectMapper().readTree(FixtureFolder.path("adamw/lr_schedules.json").toFile());
+    JsonNode json = Fixtures.json("adamw/lr_schedules.json");
     double peak = json.get("lr").asDouble();
     int warmup = json.get("warmup_steps").asInt();
     int total = json.get("total_steps").asInt();
