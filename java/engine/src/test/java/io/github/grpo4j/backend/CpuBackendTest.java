@@ -122,6 +122,20 @@ class CpuBackendTest {
   }
 
   @Test
+  void longArraysMoveInPieces() {
+    int count = (1 << 24) + 3;
+    int[] values = new int[count + 1];
+    values[1] = 1;
+    values[count - 3] = 2;
+    values[count] = 3;
+    Tensor ints = device.zeros(DType.I32, Layout.ROWS, count);
+    backend.upload(ints, values, 1);
+    int[] back = new int[count + 1];
+    backend.download(ints, back, 1);
+    assertArrayEquals(values, back);
+  }
+
+  @Test
   void rawBytesMoveWithTheirBuffersPosition(@TempDir Path folder) throws Exception {
     Tensor tensor = device.zeros(DType.F32, Layout.ROWS, 4);
     ByteBuffer source = ByteBuffer.allocateDirect(16).order(ByteOrder.nativeOrder()).putFloat(1).putFloat(2).putFloat(3).putFloat(4);

@@ -9,8 +9,8 @@ import org.bytedeco.javacpp.Pointer;
  * where JNI array arguments would make two.
  */
 public final class HostMemory {
-  /** A buffer spans less than 2 GiB; longer arrays move in pieces. */
-  private static final int PIECE = 1 << 28;
+  /** Elements of one move: a buffer spans less than 2 GiB, so longer arrays go in pieces. */
+  static final int PIECE = 1 << 24;
 
   private HostMemory() {}
 
@@ -43,15 +43,15 @@ public final class HostMemory {
   }
 
   public static void get(long address, double[] dst, int offset, int count) {
-    for (int done = 0; done < count; done += PIECE / 2) {
-      int piece = Math.min(PIECE / 2, count - done);
+    for (int done = 0; done < count; done += PIECE) {
+      int piece = Math.min(PIECE, count - done);
       view(address + 8L * done, 8L * piece).asDoubleBuffer().get(dst, offset + done, piece);
     }
   }
 
   /** The address of the buffer's next byte. */
   public static long addressOf(ByteBuffer direct) {
-    return new BufferAddress(direct).start() + direct.position();
+    return new Pointer(direct).address() + direct.position();
   }
 
   private static ByteBuffer view(long address, long bytes) {
@@ -65,16 +65,11 @@ public final class HostMemory {
       this.limit = bytes;
       this.capacity = bytes;
     }
-  }
 
-  private static final class BufferAddress extends Pointer {
-    BufferAddress(ByteBuffer direct) {
-      super(direct);
-    }
-
-    /** Of the buffer's byte 0, wherever its position is. */
-    long start() {
-      return address;
+    /** JavaCPP would look up an element size for this class, find that of a pointer, and make the buffer 8 times as long. */
+    @Override
+    public int sizeof() {
+      return 1;
     }
   }
 }
