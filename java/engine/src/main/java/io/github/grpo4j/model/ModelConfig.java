@@ -52,6 +52,9 @@ public record ModelConfig(
   public static final String FILE = "config.json";
 
   private static final ObjectMapper JSON = new ObjectMapper();
+  /** Far beyond any model, and small enough that no number of weights overflows. */
+  private static final int MAX_WIDTH = 1 << 22;
+  private static final int MAX_LAYERS = 1 << 16;
 
   public ModelConfig {
     if (heads % kvHeads != 0) {
@@ -59,6 +62,13 @@ public record ModelConfig(
     }
     if (headDim % 2 != 0) {
       throw new ModelFormatException("head_dim " + headDim + " is odd; rotary embeddings need an even one");
+    }
+    if (hiddenSize > MAX_WIDTH || (heads + 2L * kvHeads) * headDim > MAX_WIDTH || 2L * intermediateSize > MAX_WIDTH) {
+      throw new ModelFormatException("hidden_size " + hiddenSize + ", " + heads + " heads of head_dim " + headDim
+          + " or intermediate_size " + intermediateSize + " are beyond the " + MAX_WIDTH + " columns that a matrix may have");
+    }
+    if (layers > MAX_LAYERS) {
+      throw new ModelFormatException("num_hidden_layers " + layers + " is beyond " + MAX_LAYERS);
     }
   }
 

@@ -1,5 +1,6 @@
 package io.github.grpo4j.model;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -24,6 +25,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 
 /**
  * Model weights as a Hugging Face directory: {@code config.json} and {@code model.safetensors}, or shards with an index. What
@@ -40,6 +42,9 @@ public final class ModelDirectory {
   /** Bytes of a tensor that cross the bus at once. */
   private static final int PIECE_BYTES = 32 << 20;
 
+  /** No separators and no leading dot: a shard lies beside its index. */
+  private static final Pattern SHARD_NAME = Pattern.compile("[A-Za-z0-9_-][A-Za-z0-9_.-]*\\.safetensors");
+
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private ModelDirectory() {}
@@ -50,7 +55,9 @@ public final class ModelDirectory {
    * @throws ModelFormatException naming file and cause: a tensor that is missing, of a wrong shape or type, a damaged file
    */
   public static ModelWeights load(Backend backend, Path directory, DType dtype) {
-    ModelWeights weights = new ModelWeights(backend, ModelConfig.read(directory), dtype);
+    ModelConfig config = ModelConfig.read(directory);
+    checkSize(config, directory, filesOfTensors(directory));
+    ModelWeights weights = new ModelWeights(backend, config, dtype);
     try {
       loadInto(backend, directory, weights);
       return weights;
@@ -96,7 +103,7 @@ public final class ModelDirectory {
           file.tensors().keySet().forEach(name -> files.put(name, single));
         }
       } else if (Files.isRegularFile(index)) {
-        JsonNode map = JSON.readTree(index.toFile()).path("weight_map");
+        JsonNode map = readIndex(index).path("weight_map");
         if (!map.isObject()) {
           throw new ModelFormatException(index + " has no weight_map");
         }
@@ -111,9 +118,35 @@ public final class ModelDirectory {
     return files;
   }
 
+  /**
+   * Before memory is taken on the word of config.json. A weight takes at least two bytes; asking for four times as much is no
+   * single tensor that is missing, which would be named later.
+   */
+  private static void checkSize(ModelConfig config, Path directory, Map<String, Path> files) {
+    try {
+      long bytes = 0;
+      for (Path file : new TreeSet<>(files.values())) {
+        bytes += Files.size(file);
+      }
+      if (config.parameterCount() > 2 * bytes) {
+        throw new ModelFormatException(String.format("%s asks for %,d parameters, but the weights beside it are %,d bytes",
+            directory.resolve(ModelConfig.FILE), config.parameterCount(), bytes));
+      }
+    } catch (IOException e) {
+      throw new ModelFormatException("the weights of " + directory + " could not be read: " + e.getMessage(), e);
+    }
+  }
+
+  private static JsonNode readIndex(Path index) throws IOException {
+    try {
+      return JSON.readTree(index.toFile());
+    } catch (JsonProcessingException e) {
+      throw new ModelFormatException(index + " is not readable JSON: " + e.getOriginalMessage(), e);
+    }
+  }
+
   private static Path shard(Path directory, Path index, String name) {
-    Path file = Path.of(name);
-    if (file.getNameCount() != 1 || file.isAbsolute() || name.equals("..") || !name.endsWith(".safetensors")) {
+    if (!SHARD_NAME.matcher(name).matches()) {
       throw new ModelFormatException(index + " names the shard '" + name + "', which is not a plain .safetensors file name");
     }
     Path path = directory.resolve(name);
@@ -167,8 +200,13 @@ public final class ModelDirectory {
   public static void save(Backend backend, ModelWeights weights, Path directory, Path source) throws IOException {
     ObjectNode json = weights.config().json().deepCopy();
     String dtype = weights.dtype() == DType.BF16 ? "bfloat16" : "float32";
-    // Both names: transformers 5 writes "dtype", published checkpoints and older readers say "torch_dtype".
-    json.put(json.has("dtype") && !json.has("torch_dtype") ? "dtype" : "torch_dtype", dtype);
+    // Transformers 5 writes "dtype", published checkpoints and older readers say "torch_dtype".
+    if (json.has("torch_dtype") || !json.has("dtype")) {
+      json.put("torch_dtype", dtype);
+    }
+    if (json.has("dtype")) {
+      json.put("dtype", dtype);
+    }
     Files.writeString(directory.resolve(ModelConfig.FILE), JSON.writerWithDefaultPrettyPrinter().writeValueAsString(json) + "\n");
     if (source != null) {
       for (String name : COMPANIONS) {

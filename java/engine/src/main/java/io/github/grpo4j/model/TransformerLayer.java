@@ -64,8 +64,10 @@ final class TransformerLayer {
 
   /** Bytes that {@link #backward} (the larger of the two passes) takes from the arena while it runs. */
   static long workingBytes(DType dtype, ModelConfig config, long tokens) {
-    return Arena.sizeOf(dtype, tokens, config.hiddenSize()) + 2 * Arena.sizeOf(dtype, tokens, config.intermediateSize())
-        + Arena.sizeOf(dtype, tokens, 2L * config.intermediateSize());
+    AttentionShape attention = config.attention();
+    long mlp = 2 * Arena.sizeOf(dtype, tokens, config.intermediateSize()) + Arena.sizeOf(dtype, tokens, 2L * config.intermediateSize());
+    long heads = Arena.sizeOf(dtype, tokens, attention.outColumns()) + Arena.sizeOf(dtype, tokens, attention.qkvColumns());
+    return Arena.sizeOf(dtype, tokens, config.hiddenSize()) + Math.max(mlp, heads);
   }
 
   /** Fills {@code saved} from {@code saved.x} and writes the block's output to xOut {@code [T, H]}. */

@@ -78,6 +78,10 @@ public final class Generator implements AutoCloseable {
    * @param vocabUsed token ids from here on are never drawn (padding rows of the head)
    */
   public Generator(CausalLm model, Limits limits, Set<Integer> eosIds, int vocabUsed, TextDecoder decoder) {
+    if (limits.maxSequenceTokens() > model.maxPositions()) {
+      throw new IllegalArgumentException("sequences of up to " + limits.maxSequenceTokens() + " tokens were asked for, but the model was"
+          + " opened for " + model.maxPositions() + "; lower data.max_prompt_tokens or rollout.max_new_tokens");
+    }
     this.model = model;
     this.backend = model.backend();
     this.limits = limits;
@@ -108,6 +112,11 @@ public final class Generator implements AutoCloseable {
   /** Draws all answers of all requests. Interrupting the thread ends it with {@link CancellationException}. */
   public Rollout generate(List<RolloutRequest> requests, SamplingParams params, long seed, int step, RolloutListener listener) {
     return new Run(requests, params, seed, step, listener).run();
+  }
+
+  /** Blocks of the cache that nothing uses: all of them between rollouts. */
+  int freeBlocks() {
+    return allocator.freeBlocks();
   }
 
   @Override
@@ -173,6 +182,9 @@ public final class Generator implements AutoCloseable {
             throw new CancellationException("the rollout was interrupted after " + finished + " of " + total + " answers");
           }
           admit();
+          if (rows.isEmpty()) {
+            throw new IllegalStateException("no answer can start with " + allocator);
+          }
           decodeStep();
           listener.progress(finished, total, newTokens);
         }

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -27,8 +28,8 @@ import java.util.zip.CRC32C;
  */
 public final class CheckpointStore {
   private static final String MANIFEST = "manifest.json";
-  private static final Pattern NAME = Pattern.compile("step_(\\d{6,})");
   private static final String TEMPORARY = ".writing-";
+  private static final Pattern NAME = Pattern.compile("(" + Pattern.quote(TEMPORARY) + ")?step_(\\d{6,9})");
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final Path directory;
@@ -54,36 +55,69 @@ public final class CheckpointStore {
     Path temporary = directory.resolve(TEMPORARY + folder.getFileName());
     try {
       Files.createDirectories(directory);
-      deleteRecursively(temporary);
+      settleInterruptedSaves();
       Files.createDirectory(temporary);
       writer.write(temporary);
       writeManifest(temporary, step);
-      deleteRecursively(folder);
-      Files.move(temporary, folder, StandardCopyOption.ATOMIC_MOVE);
-      force(directory);
-      Optional<String> damage = damageOf(folder);
-      if (damage.isPresent()) {
-        throw new CheckpointException("checkpoint " + folder + " does not read back: " + damage.get()
-            + "; older checkpoints are kept");
-      }
-      prune(step);
-      return folder;
+      publish(temporary, folder);
     } catch (IOException e) {
-      tryDelete(temporary);
-      throw new CheckpointException("checkpoint " + folder + " could not be written (" + e.getMessage() + "); "
-          + newest().map(found -> "the last good one is " + found.folder()).orElse("there is no earlier one"), e);
+      tryDeleteUnfinished(temporary);
+      throw new CheckpointException("checkpoint " + folder + " could not be written (" + e.getMessage() + "); " + lastGood(), e);
+    } catch (RuntimeException e) {
+      tryDeleteUnfinished(temporary);
+      throw e;
+    }
+    Optional<String> damage = damageOf(folder);
+    if (damage.isPresent()) {
+      throw new CheckpointException("checkpoint " + folder + " does not read back: " + damage.get()
+          + "; older checkpoints are kept");
+    }
+    try {
+      prune(step);
+    } catch (IOException e) {
+      throw new CheckpointException("checkpoint " + folder + " is written, but an older one could not be deleted: "
+          + e.getMessage(), e);
+    }
+    return folder;
+  }
+
+  /** Gives a complete temporary folder its name. If the process ends in between, {@link #newest} still finds it. */
+  private void publish(Path temporary, Path folder) throws IOException {
+    deleteRecursively(folder);
+    Files.move(temporary, folder, StandardCopyOption.ATOMIC_MOVE);
+    force(directory);
+  }
+
+  /** Publishes what an earlier process completed but did not rename, and deletes what it did not complete. */
+  private void settleInterruptedSaves() throws IOException {
+    for (Path left : childrenNewestFirst()) {
+      if (isTemporary(left) && damageOf(left).isEmpty()) {
+        publish(left, directory.resolve(left.getFileName().toString().substring(TEMPORARY.length())));
+      } else if (isTemporary(left)) {
+        deleteRecursively(left);
+      }
+    }
+  }
+
+  private String lastGood() {
+    try {
+      return newest().map(found -> "the last good one is " + found.folder()).orElse("there is no earlier one");
+    } catch (CheckpointException e) {
+      return "none of the earlier ones is usable";
     }
   }
 
   /** The newest checkpoint that verifies. */
   public Optional<Found> newest() {
     List<String> rejected = new ArrayList<>();
-    for (Path folder : foldersNewestFirst()) {
+    for (Path folder : childrenNewestFirst()) {
       Optional<String> damage = damageOf(folder);
       if (damage.isEmpty()) {
         return Optional.of(new Found(folder, stepOf(folder), List.copyOf(rejected)));
       }
-      rejected.add(folder + ": " + damage.get());
+      if (!isTemporary(folder)) {
+        rejected.add(folder + ": " + damage.get());
+      }
     }
     if (!rejected.isEmpty()) {
       throw new CheckpointException("no checkpoint of " + directory + " is usable: " + String.join("; ", rejected)
@@ -117,8 +151,8 @@ public final class CheckpointStore {
         }
       }
       return Optional.empty();
-    } catch (IOException e) {
-      return Optional.of("it is not readable: " + e.getMessage());
+    } catch (IOException | InvalidPathException e) {
+      return Optional.of(MANIFEST + " or a file in it is not readable: " + e.getMessage().lines().findFirst().orElse(""));
     }
   }
 
@@ -128,7 +162,7 @@ public final class CheckpointStore {
     if (!matcher.matches()) {
       throw new CheckpointException(folder + " is no checkpoint folder; those are named like step_000040");
     }
-    return Integer.parseInt(matcher.group(1));
+    return Integer.parseInt(matcher.group(2));
   }
 
   private static void writeManifest(Path folder, int step) throws IOException {
@@ -151,19 +185,24 @@ public final class CheckpointStore {
     if (keep <= 0) {
       return;
     }
-    List<Path> older = foldersNewestFirst().stream().filter(folder -> stepOf(folder) < newest).toList();
+    List<Path> older = childrenNewestFirst().stream().filter(folder -> stepOf(folder) < newest).toList();
     for (int i = keep - 1; i < older.size(); i++) {
       deleteRecursively(older.get(i));
     }
   }
 
-  private List<Path> foldersNewestFirst() {
+  private static boolean isTemporary(Path folder) {
+    return folder.getFileName().toString().startsWith(TEMPORARY);
+  }
+
+  /** Checkpoints and temporary folders; of one step the temporary folder, which would replace the other, comes first. */
+  private List<Path> childrenNewestFirst() {
     if (!Files.isDirectory(directory)) {
       return List.of();
     }
     try (Stream<Path> children = Files.list(directory)) {
       return children.filter(path -> NAME.matcher(path.getFileName().toString()).matches())
-          .sorted(Comparator.comparingInt(CheckpointStore::stepOf).reversed()).toList();
+          .sorted(Comparator.comparingInt(CheckpointStore::stepOf).reversed().thenComparing(Path::getFileName)).toList();
     } catch (IOException e) {
       throw new CheckpointException(directory + " could not be listed: " + e.getMessage(), e);
     }
@@ -205,9 +244,11 @@ public final class CheckpointStore {
     }
   }
 
-  private static void tryDelete(Path path) {
+  private static void tryDeleteUnfinished(Path temporary) {
     try {
-      deleteRecursively(path);
+      if (damageOf(temporary).isPresent()) {
+        deleteRecursively(temporary);
+      }
     } catch (IOException e) {
       // What is left is named as unfinished and is removed by the next save; the first failure is the one to report.
       return;

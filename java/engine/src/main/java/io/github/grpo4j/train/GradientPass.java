@@ -68,13 +68,16 @@ public final class GradientPass implements AutoCloseable {
     List<Scores> scores = new ArrayList<>(samples.size());
     for (List<Sample> batch : cut(samples)) {
       long mark = arena.mark();
-      PackedBatch packed = pack(batch);
-      CausalLm.Activations activations = model.forward(packed, arena, recompute);
-      Tensor dNormed = arena.tensor(model.weights().dtype(), packed.tokens(), model.config().hiddenSize());
-      Scores all = head.backward(activations, dNormed, targetIds(batch), targets(batch), join(batch), loss, temperature, gradients, arena);
-      model.backward(activations, dNormed, gradients, arena);
-      arena.reset(mark);
-      split(all, batch, scores);
+      try {
+        PackedBatch packed = pack(batch);
+        CausalLm.Activations activations = model.forward(packed, arena, recompute);
+        Tensor dNormed = arena.tensor(model.weights().dtype(), packed.tokens(), model.config().hiddenSize());
+        Scores all = head.backward(activations, dNormed, targetIds(batch), targets(batch), join(batch), loss, temperature, gradients, arena);
+        model.backward(activations, dNormed, gradients, arena);
+        split(all, batch, scores);
+      } finally {
+        arena.reset(mark);
+      }
     }
     return scores;
   }
@@ -84,10 +87,13 @@ public final class GradientPass implements AutoCloseable {
     List<Scores> scores = new ArrayList<>(samples.size());
     for (List<Sample> batch : cut(samples)) {
       long mark = arena.mark();
-      CausalLm.Activations activations = model.forward(pack(batch), arena, CausalLm.Recompute.LAYER);
-      Scores all = head.score(activations, targetIds(batch), targets(batch), temperature, arena);
-      arena.reset(mark);
-      split(all, batch, scores);
+      try {
+        CausalLm.Activations activations = model.forward(pack(batch), arena, CausalLm.Recompute.LAYER);
+        Scores all = head.score(activations, targetIds(batch), targets(batch), temperature, arena);
+        split(all, batch, scores);
+      } finally {
+        arena.reset(mark);
+      }
     }
     return scores;
   }

@@ -12,8 +12,8 @@ public final class MismatchMeter {
   void add(float[] training, float[] rollout) {
     for (int t = 0; t < training.length; t++) {
       double difference = Math.abs((double) training[t] - rollout[t]);
-      // NaN must not pass as "no difference".
-      max = difference <= max ? max : difference;
+      // Math.max keeps a NaN, which must not pass as "no difference".
+      max = Math.max(max, difference);
       sum += difference;
       count++;
     }

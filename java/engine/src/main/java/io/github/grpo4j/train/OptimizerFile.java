@@ -19,6 +19,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * AdamW's state as a safetensors file: {@code NAME.m}, {@code NAME.v} and, where masters exist, {@code NAME.master}, F32 and
@@ -26,6 +27,7 @@ import java.util.Map;
  */
 final class OptimizerFile {
   private static final int PIECE_BYTES = 32 << 20;
+  private static final String STEP_COUNT = "step_count";
 
   private OptimizerFile() {}
 
@@ -34,7 +36,7 @@ final class OptimizerFile {
     List<TensorInfo> infos = new ArrayList<>();
     tensors.forEach((name, tensor) -> infos.add(TensorInfo.of(name, StoredType.F32, tensor.shape())));
     ByteBuffer host = ByteBuffer.allocateDirect(PIECE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-    try (SafetensorsWriter writer = SafetensorsWriter.create(file, infos, Map.of("step_count", Long.toString(optimizer.stepCount())));
+    try (SafetensorsWriter writer = SafetensorsWriter.create(file, infos, Map.of(STEP_COUNT, Long.toString(optimizer.stepCount())));
         Tensor staging = backend.allocate(DType.F32, Layout.ROWS, PIECE_BYTES / DType.F32.bytes())) {
       for (TensorInfo info : writer.tensors()) {
         Tensor tensor = tensors.get(info.name());
@@ -56,7 +58,13 @@ final class OptimizerFile {
   static void load(Backend backend, AdamW optimizer, Path path) throws IOException {
     try (SafetensorsFile file = SafetensorsFile.open(path);
         Tensor staging = backend.allocate(DType.F32, Layout.ROWS, PIECE_BYTES / DType.F32.bytes())) {
-      for (Map.Entry<String, Tensor> entry : tensors(optimizer).entrySet()) {
+      long stepCount = stepCount(file);
+      Map<String, Tensor> tensors = tensors(optimizer);
+      if (!file.tensors().keySet().equals(tensors.keySet())) {
+        throw new ModelFormatException(path + " is the state of another optimizer: " + difference(tensors.keySet(), file)
+            + "; resume with the model and the weight type (model.dtype) that the run was started with");
+      }
+      for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {
         String name = entry.getKey();
         Tensor tensor = entry.getValue();
         TensorInfo info = file.info(name);
@@ -74,9 +82,28 @@ final class OptimizerFile {
           }
         });
       }
-      optimizer.restoreStepCount(Long.parseLong(file.metadata().getOrDefault("step_count", "0")));
+      optimizer.restoreStepCount(stepCount);
       optimizer.weightsFromMasters();
     }
+  }
+
+  private static long stepCount(SafetensorsFile file) {
+    String count = file.metadata().get(STEP_COUNT);
+    if (count == null || !count.matches("\\d{1,18}")) {
+      throw new ModelFormatException(file.path() + " says " + STEP_COUNT + " = " + count + "; it must be the number of steps taken");
+    }
+    return Long.parseLong(count);
+  }
+
+  /** Names a tensor that only one of the two has. */
+  private static String difference(Set<String> expected, SafetensorsFile file) {
+    for (String name : expected) {
+      if (!file.contains(name)) {
+        return "it has no " + name;
+      }
+    }
+    return file.tensors().keySet().stream().filter(name -> !expected.contains(name)).findFirst()
+        .map(name -> "it has a " + name + " that is not needed here").orElseThrow();
   }
 
   private static Map<String, Tensor> tensors(AdamW optimizer) {
