@@ -12,6 +12,7 @@ import picocli.CommandLine.Command;
     version = "grpo4j 0.1.0",
     description = "Trains language models with GRPO on the JVM.",
     subcommands = {
+      TrainCommand.class,
       GenerateCommand.class,
       ScoreCommand.class,
       TokenizeCommand.class,
