@@ -34,10 +34,10 @@ final class TrainCommand implements Callable<Integer> {
   public Integer call() {
     List<String> assignments = new ArrayList<>();
     if (runDir != null) {
-      assignments.add("training.run_dir=\"" + runDir + "\"");
+      assignments.add("training.run_dir=" + runDir);
     }
     if (resume != null) {
-      assignments.add("training.resume=\"" + resume + "\"");
+      assignments.add("training.resume=" + resume);
     }
     RunConfig run = config.load(assignments);
     if (config.print) {
