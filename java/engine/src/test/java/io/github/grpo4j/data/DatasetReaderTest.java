@@ -106,7 +106,7 @@ class DatasetReaderTest {
     int refused = 0;
     for (String name : List.of("gsm8k/main/train-00000-of-00002.parquet", "gsm8k/main/train-00001-of-00002.parquet", "gsm8k/main/test.parquet")) {
       byte[] whole = Files.readAllBytes(resource(name));
-      for (int i = 0; i < 400; i++) {
+      for (int i = 0; i < 200; i++) {
         byte[] damaged = whole.clone();
         for (int flips = random.nextInt(4); flips >= 0; flips--) {
           damaged[random.nextInt(damaged.length)] = (byte) random.nextInt(256);
@@ -120,7 +120,7 @@ class DatasetReaderTest {
         }
       }
     }
-    assertTrue(refused > 100, refused + " of 1200 refused");
+    assertTrue(refused > 60, refused + " of 600 refused");
   }
 
   @Test
