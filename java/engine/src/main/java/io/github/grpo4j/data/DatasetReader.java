@@ -71,7 +71,19 @@ public final class DatasetReader {
     if (name.endsWith(".jsonl")) {
       return JsonLines.read(file);
     }
+    if (name.endsWith(".parquet")) {
+      return parquetRows(file);
+    }
     throw new DataException("Cannot tell the format of " + file + ": the name must end in .jsonl or .parquet.");
+  }
+
+  private static List<QuestionAnswer> parquetRows(Path file) {
+    List<List<String>> columns = ParquetText.read(file, List.of("question", "answer"));
+    List<QuestionAnswer> rows = new ArrayList<>();
+    for (int row = 0; row < columns.get(0).size(); row++) {
+      rows.add(new QuestionAnswer(columns.get(0).get(row), columns.get(1).get(row), file + ", row " + row));
+    }
+    return rows;
   }
 
   private static List<Path> find(Path directory, String split, List<String> tried) {

@@ -34,8 +34,8 @@ class TinyTaskTest {
         longestSolution = Math.max(longestSolution, solution);
       }
     }
-    assertEquals(22, (double) prompts / count, 1);
+    assertEquals(21, (double) prompts / count, 1);
     assertEquals(17, (double) solutions / count, 1);
-    assertTrue(longestPrompt <= 32 && longestSolution <= 30, longestPrompt + " " + longestSolution);
+    assertTrue(longestPrompt <= 27 && longestSolution <= 28, longestPrompt + " " + longestSolution);
   }
 }
