@@ -13,6 +13,7 @@ import picocli.CommandLine.Command;
     description = "Trains language models with GRPO on the JVM.",
     subcommands = {
       TrainCommand.class,
+      SftCommand.class,
       GenerateCommand.class,
       ScoreCommand.class,
       TokenizeCommand.class,

@@ -4,8 +4,10 @@ import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.CpuBackend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.model.BuiltinModels;
+import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelDirectory;
 import io.github.grpo4j.model.ModelWeights;
+import io.github.grpo4j.model.RandomWeights;
 import io.github.grpo4j.text.Tokenizer;
 import io.github.grpo4j.train.config.BackendOptions;
 import io.github.grpo4j.train.config.ConfigException;
@@ -46,6 +48,15 @@ public final class ModelSession implements AutoCloseable {
       backend.close();
       throw e;
     }
+  }
+
+  /** A model of the configuration's shape with seeded random weights; its directory needs config.json and the tokenizer only. */
+  public static ModelSession openRandom(RunConfig config) {
+    Path directory = BuiltinModels.resolve(config.model().path());
+    Backend backend = openBackend(config.backend());
+    Tokenizer tokenizer = Tokenizer.load(directory);
+    return new ModelSession(directory, backend,
+        RandomWeights.create(backend, ModelConfig.read(directory), config.model().dtype(), config.training().seed()), tokenizer);
   }
 
   /** The back end that the options ask for. */

@@ -4,8 +4,12 @@ import io.github.grpo4j.data.Dataset;
 import io.github.grpo4j.data.DatasetReader;
 import io.github.grpo4j.data.Problem;
 import io.github.grpo4j.data.SyntheticArithmetic;
+import io.github.grpo4j.text.ChatTemplate;
+import io.github.grpo4j.text.PromptStyle;
+import io.github.grpo4j.text.PromptTemplate;
 import io.github.grpo4j.text.Tokenizer;
 import io.github.grpo4j.train.config.DataOptions;
+import io.github.grpo4j.train.config.PromptOptions;
 import io.github.grpo4j.train.config.RunConfig;
 import java.nio.file.Path;
 import java.util.function.Function;
@@ -34,8 +38,11 @@ public final class TrainingData {
 
   /** How a problem becomes the token ids that answers continue. */
   public static Function<Problem, int[]> prompts(RunConfig config, Path modelDirectory, Tokenizer tokenizer) {
-    PromptRenderer renderer = PromptRenderer.of(config.prompt(), modelDirectory);
-    return problem -> tokenizer.encode(renderer.render(problem.question()));
+    PromptOptions options = config.prompt();
+    PromptStyle style = options.chat() ? PromptStyle.CHAT : PromptStyle.PLAIN;
+    PromptTemplate prompt = new PromptTemplate(style, options.system(), options.user(), options.responsePrefix());
+    ChatTemplate chat = options.chat() ? ChatTemplate.load(modelDirectory) : null;
+    return problem -> tokenizer.encode(prompt.render(problem.question(), chat));
   }
 
   private static Dataset limited(Dataset dataset, int limit) {

@@ -34,10 +34,6 @@ public record RunConfig(
       RewardOptions.DEFAULTS, GrpoOptions.DEFAULTS, OptimizerOptions.DEFAULTS, TrainingOptions.DEFAULTS, SftOptions.DEFAULTS);
 
   public RunConfig {
-    long longest = (long) data.maxPromptTokens() + rollout.maxNewTokens();
-    Check.that(training.microBatchTokens() >= longest, "training.micro_batch_tokens", training.microBatchTokens(),
-        "at least " + longest + ", so that one episode of the longest prompt (data.max_prompt_tokens) and the longest answer"
-            + " (rollout.max_new_tokens) fits");
     Check.that(grpo.updatesPerRollout() <= rollout.questionsPerStep(), "grpo.updates_per_rollout", grpo.updatesPerRollout(),
         "at most " + rollout.questionsPerStep() + " (rollout.questions_per_step): an update needs a question of its own");
   }
