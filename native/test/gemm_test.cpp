@@ -85,8 +85,7 @@ double tolerance() { return sizeof(Y) == 4 ? 2e-6 : 5e-3; }
 template <class T, class Y>
 void test_forward(const std::vector<Device>& all, int64_t m, int64_t n, int64_t k, bool bias, bool accumulate) {
   Random random(uint64_t(m * 1000003 + n * 1009 + k));
-  Buffer<T> x(m * k), w(n * k);
-  Buffer<float> b(n);
+  Buffer<T> x(m * k), w(n * k), b(n);
   Buffer<Y> before(m * n);
   x.fill_random(random);
   w.fill_random(random);
@@ -96,7 +95,7 @@ void test_forward(const std::vector<Device>& all, int64_t m, int64_t n, int64_t 
   std::vector<double> want(size_t(m * n)), magnitude(size_t(m * n));
   for (int64_t i = 0; i < m; i++)
     for (int64_t j = 0; j < n; j++) {
-      double sum = bias ? b[j] : 0.0, size = std::abs(sum);
+      double sum = bias ? to_float(b[j]) : 0.0, size = std::abs(sum);
       for (int64_t c = 0; c < k; c++) {
         const double product = double(to_float(x[i * k + c])) * double(to_float(w[j * k + c]));
         sum += product;

@@ -16,11 +16,11 @@
 namespace g4::G4_ISA {
 
 // Row-major output of type T: y = bias + blocks, or y += that.
-template <class T>
+template <class T, class B>
 struct RowMajorOut {
   T* y;
   int64_t columns;
-  const float* bias;  // null, or `columns` floats
+  const B* bias;  // null, or `columns` elements
   bool accumulate;
 
   void operator()(TileKernel kernel, const float* a, PanelWords b, int64_t steps, const Tile& tile) const {
@@ -29,9 +29,9 @@ struct RowMajorOut {
     float edge_bias[kMostPanels * kPanel];
     const float* start = nullptr;
     if (tile.first && bias != nullptr) {
-      start = bias + column;
-      if (!whole) {
-        for (int64_t i = 0; i < tile.panels * kPanel; i++) edge_bias[i] = column + i < columns ? bias[column + i] : 0.0f;
+      if constexpr (sizeof(B) == 4) start = bias + column;
+      if (sizeof(B) != 4 || !whole) {
+        for (int64_t i = 0; i < tile.panels * kPanel; i++) edge_bias[i] = column + i < columns ? to_float(bias[column + i]) : 0.0f;
         start = edge_bias;
       }
     }
@@ -228,14 +228,14 @@ template <class Path, class Y>
 void forward(Stream& stream, g4_ptr y, g4_cptr x, g4_cptr w, g4_cptr bias, int64_t m, int64_t n, int64_t k, bool accumulate) {
   using T = typename Path::T;
   multiply(stream, m, panels_of(n), k, RowsOfA<Path, T>{static_cast<const T*>(x), k}, StoredWeight<Path>{static_cast<const T*>(w), even(k)},
-           RowMajorOut<Y>{static_cast<Y*>(y), n, static_cast<const float*>(bias), accumulate});
+           RowMajorOut<Y, T>{static_cast<Y*>(y), n, static_cast<const T*>(bias), accumulate});
 }
 
 template <class Path, class S>
 void backward_input(Stream& stream, g4_ptr dx, g4_cptr dy, g4_cptr w, int64_t m, int64_t n, int64_t k, bool accumulate) {
   using T = typename Path::T;
   multiply(stream, m, panels_of(k), n, RowsOfA<Path, S>{static_cast<const S*>(dy), n}, TransposedWeight<Path>{static_cast<const T*>(w), even(k)},
-           RowMajorOut<T>{static_cast<T*>(dx), k, nullptr, accumulate});
+           RowMajorOut<T, T>{static_cast<T*>(dx), k, nullptr, accumulate});
 }
 
 template <class Path, class S>
