@@ -414,6 +414,8 @@ int main() {
   const Shape shapes[] = {{1, 1, 1},    {1, 32, 2},    {2, 33, 3},     {3, 64, 96},   {7, 31, 257},   {12, 96, 256},
                           {13, 100, 513}, {25, 40, 17},  {37, 192, 96},  {64, 65, 700}, {130, 288, 259}, {8, 1300, 130},
                           {300, 70, 33}, {530, 40, 20}};
+  // Deep ones: more packed rows than one stretch of the depth holds, in each of the products.
+  const Shape deep[] = {{300, 40, 1300}, {2, 33, 12001}, {300, 1300, 40}, {1300, 33, 300}};
   for (const Shape& s : shapes) {
     for (bool accumulate : {false, true}) {
       const bool bias = (s.m % 2 == 1) != accumulate;
@@ -425,8 +427,12 @@ int main() {
       test_backward<bf16, float>(all, s.m, s.n, s.k, accumulate);
     }
   }
-  test_backward<float, float>(all, 600, 33, 40, false);
-  test_backward<bf16, bf16>(all, 601, 33, 40, false);
+  for (const Shape& s : deep) {
+    test_forward<float, float>(all, s.m, s.n, s.k, true, s.m == 2);
+    test_forward<bf16, bf16>(all, s.m, s.n, s.k, true, s.m == 2);
+    test_backward<float, float>(all, s.m, s.n, s.k, true);
+    test_backward<bf16, bf16>(all, s.m, s.n, s.k, false);
+  }
   test_sum_squares(all, 0);
   test_sum_squares(all, 5);
   test_sum_squares(all, 200003);
@@ -453,5 +459,6 @@ int main() {
     }
     test_optimizer(d, 1000, 96, true, true);
   }
+  for (const Device& d : all) g4_stream_destroy(d.stream);
   return report();
 }
