@@ -103,11 +103,7 @@ inline int policy_loss(g4_stream handle, g4_ptr logprob, g4_ptr entropy, g4_ptr 
     const double d_log = logprob_gradient(in, i, chosen, *settings);
     static_cast<float*>(d_logprob)[i] = float(d_log);
     const double d_entropy = -double(in.weight[i]) * double(settings->entropy_coef);
-    // log p = t - log S with the statistics' own t.
-    const double inv = inv_temperature;
-    const ColumnGradient gradient{row.max, 0.0f, float(1.0 / row.sum), float(inv * (-d_log - d_entropy * (row.entropy - row.log_sum))), float(-inv * d_entropy)};
-    gradient.apply(columns, vocab, inv_temperature);
-    columns[targets[i]] += float(inv * d_log);
+    gradient_row(columns, vocab, targets[i], inv_temperature, row, d_log, d_entropy);
   });
 }
 

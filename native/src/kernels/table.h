@@ -5,8 +5,13 @@
 #include "kernels/attention.h"
 #include "kernels/attention_backward.h"
 #include "kernels/attention_paged.h"
+#include "kernels/elementwise.h"
+#include "kernels/embedding.h"
+#include "kernels/linear.h"
 #include "kernels/logprob.h"
 #include "kernels/norm.h"
+#include "kernels/optimizer.h"
+#include "kernels/pack.h"
 #include "kernels/policy_loss.h"
 #include "kernels/rope.h"
 #include "kernels/sampling.h"
@@ -17,6 +22,18 @@ namespace g4::G4_ISA {
 
 inline KernelTable make_table() {
   KernelTable t;
+  t.cast = cast;
+  t.add = add;
+  t.pack_rows = pack_rows;
+  t.unpack_rows = unpack_rows;
+  t.cast_packed = cast_packed;
+  t.linear = linear;
+  t.linear_backward_input = linear_backward_input;
+  t.linear_backward_weight = linear_backward_weight;
+  t.embedding = embedding;
+  t.embedding_backward = embedding_backward;
+  t.sum_squares = sum_squares;
+  t.adamw = adamw;
   t.rmsnorm = rmsnorm;
   t.add_rmsnorm = add_rmsnorm;
   t.rmsnorm_backward = rmsnorm_backward;
