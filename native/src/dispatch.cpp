@@ -203,8 +203,8 @@ int g4_logprob(g4_stream stream, g4_ptr logprob, g4_ptr entropy, g4_ptr lse, g4_
   return stream_of(stream).kernels().logprob(stream, logprob, entropy, lse, logits, targets_i32, rows, vocab, inv_temperature);
 }
 
-int g4_logprob_backward(g4_stream stream, g4_ptr logits, g4_cptr d_logprob, g4_cptr d_entropy, g4_cptr lse, g4_cptr entropy, g4_cptr targets_i32, int64_t rows, int64_t vocab, float inv_temperature) {
-  return stream_of(stream).kernels().logprob_backward(stream, logits, d_logprob, d_entropy, lse, entropy, targets_i32, rows, vocab, inv_temperature);
+int g4_logprob_backward(g4_stream stream, g4_ptr logits, g4_cptr d_logprob, g4_cptr d_entropy, g4_cptr targets_i32, int64_t rows, int64_t vocab, float inv_temperature) {
+  return stream_of(stream).kernels().logprob_backward(stream, logits, d_logprob, d_entropy, targets_i32, rows, vocab, inv_temperature);
 }
 
 int g4_policy_loss(g4_stream stream, g4_ptr logprob, g4_ptr entropy, g4_ptr d_logprob, g4_ptr logits, g4_cptr targets_i32, g4_cptr weight, g4_cptr advantage, g4_cptr old_logprob, g4_cptr ref_logprob, g4_cptr clip_low, g4_cptr clip_high, int64_t rows, int64_t vocab, float inv_temperature, const g4_token_loss* settings) {

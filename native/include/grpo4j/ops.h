@@ -68,7 +68,7 @@ G4_API int g4_unpack_rows(g4_stream stream, g4_ptr dst, int dst_dtype, g4_cptr p
 G4_API int g4_cast_packed(g4_stream stream, g4_ptr dst_bf16, g4_cptr src_f32, int64_t n, int64_t k);
 
 /* ---- linear: y = x w^T + bias, w packed [n, k], x [m, k], y [m, n] ------------------------------------------------ */
-/* bias may be NULL. accumulate: y += (the residual add of a transformer block). y_dtype is dtype, or F32 for logits. */
+/* bias, of dtype, may be NULL. accumulate: y += (the residual add of a transformer block). y_dtype is dtype, or F32 for logits. */
 G4_API int g4_linear(g4_stream stream, g4_ptr y, int y_dtype, g4_cptr x, g4_cptr w, g4_cptr bias, int64_t m, int64_t n, int64_t k, int accumulate, int dtype);
 /* dx [m, k] = dy [m, n] w   (accumulate: +=). dy_dtype is dtype, or F32 for the gradient of logits (rounded to dtype on the way in). */
 G4_API int g4_linear_backward_input(g4_stream stream, g4_ptr dx, g4_cptr dy, int dy_dtype, g4_cptr w, int64_t m, int64_t n, int64_t k, int accumulate, int dtype);
@@ -112,9 +112,8 @@ G4_API int g4_swiglu_backward(g4_stream stream, g4_ptr d_gate_up, g4_cptr dy, g4
 /* ---- log-probabilities ---------------------------------------------------------------------------------------------- */
 /* Of softmax(logits * inv_temperature) over the whole vocabulary; logits f32 [rows, vocab]. Any output may be NULL. */
 G4_API int g4_logprob(g4_stream stream, g4_ptr logprob, g4_ptr entropy, g4_ptr lse, g4_cptr logits, g4_cptr targets_i32, int64_t rows, int64_t vocab, float inv_temperature);
-/* logits <- d loss / d logits, given d loss / d logprob and (may be NULL) d loss / d entropy per row, and the row's
- * lse and entropy from g4_logprob. */
-G4_API int g4_logprob_backward(g4_stream stream, g4_ptr logits, g4_cptr d_logprob, g4_cptr d_entropy, g4_cptr lse, g4_cptr entropy, g4_cptr targets_i32, int64_t rows, int64_t vocab, float inv_temperature);
+/* logits <- d loss / d logits, given d loss / d logprob and (may be NULL) d loss / d entropy per row. */
+G4_API int g4_logprob_backward(g4_stream stream, g4_ptr logits, g4_cptr d_logprob, g4_cptr d_entropy, g4_cptr targets_i32, int64_t rows, int64_t vocab, float inv_temperature);
 
 /* ---- the policy loss of one token ------------------------------------------------------------------------------------- */
 enum { G4_LOSS_LINEAR = 0, G4_LOSS_CLIPPED = 1 };      /* d_logprob given / ratio clipping, see below */

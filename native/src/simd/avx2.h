@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "simd/bf16.h"
+#include "simd/f16.h"
 
 namespace g4::G4_ISA {
 
@@ -22,6 +23,7 @@ struct V {
     const __m256i words = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
     return {_mm256_castsi256_ps(_mm256_slli_epi32(words, 16))};
   }
+  static V load(const f16* p) { return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))}; }
   // The first n < kLanes elements; the other lanes are 0 and their memory is not touched.
   static V load(const float* p, int n) { return {_mm256_maskload_ps(p, first_lanes(n))}; }
   static V load(const bf16* p, int n) {
@@ -32,6 +34,7 @@ struct V {
   void store(float* p) const { _mm256_storeu_ps(p, v); }
   void store(float* p, int n) const { _mm256_maskstore_ps(p, first_lanes(n), v); }
   void store(bf16* p) const { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), rounded()); }
+  void store(f16* p) const { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT)); }
   void store(bf16* p, int n) const {
     bf16 lanes[kLanes];
     store(lanes);
@@ -71,6 +74,39 @@ inline V scale_by_power_of_two(V a, V n) {
 }
 inline Mask less(V a, V b) { return _mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ); }
 inline V select(Mask m, V yes, V no) { return {_mm256_blendv_ps(no.v, yes.v, m)}; }
+
+// bf16 pairs: a lane is a 32-bit word that holds an even element (low half) and the odd one after it (high half).
+inline V even_of_pairs(V words) { return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(words.v), 16))}; }
+inline V odd_of_pairs(V words) { return {_mm256_and_ps(words.v, _mm256_castsi256_ps(_mm256_set1_epi32(int(0xffff0000u))))}; }
+// Both must be representable in bf16 already.
+inline V join_pairs(V even, V odd) {
+  return {_mm256_or_ps(_mm256_castsi256_ps(_mm256_srli_epi32(_mm256_castps_si256(even.v), 16)), odd.v)};
+}
+inline V round_to_bf16(V a) { return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(a.rounded()), 16))}; }
+inline V swap_neighbours(V a) { return {_mm256_permute_ps(a.v, 0xb1)}; }  // lanes 1 0 3 2 5 4 ...
+
+// rows[i] lane j <- rows[j] lane i, by 2x2 blocks of 32-bit, then of 64-bit elements, then of 128-bit halves.
+inline void transpose(V (&rows)[8]) {
+  __m256 t[8], u[8];
+#pragma GCC unroll 4
+  for (int i = 0; i < 8; i += 2) {
+    t[i] = _mm256_unpacklo_ps(rows[i].v, rows[i + 1].v);
+    t[i + 1] = _mm256_unpackhi_ps(rows[i].v, rows[i + 1].v);
+  }
+#pragma GCC unroll 2
+  for (int i = 0; i < 8; i += 4) {
+    u[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
+    u[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
+    u[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+    u[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    rows[i].v = _mm256_permute2f128_ps(u[i], u[i + 4], 0x20);
+    rows[i + 4].v = _mm256_permute2f128_ps(u[i], u[i + 4], 0x31);
+  }
+}
+
 inline float first(V a) { return _mm256_cvtss_f32(a.v); }
 
 // Fixed order: halves are folded onto each other (8 -> 4 -> 2 -> 1).

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "simd/bf16.h"
+#include "simd/f16.h"
 
 namespace g4::G4_ISA {
 
@@ -22,6 +23,7 @@ struct V {
     const __m512i words = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
     return {_mm512_castsi512_ps(_mm512_slli_epi32(words, 16))};
   }
+  static V load(const f16* p) { return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))}; }
   // The first n < kLanes elements; the other lanes are 0 and their memory is not touched.
   static V load(const float* p, int n) { return {_mm512_maskz_loadu_ps(Mask((1u << n) - 1), p)}; }
   static V load(const bf16* p, int n) {
@@ -31,6 +33,7 @@ struct V {
   void store(float* p) const { _mm512_storeu_ps(p, v); }
   void store(float* p, int n) const { _mm512_mask_storeu_ps(p, Mask((1u << n) - 1), v); }
   void store(bf16* p) const { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), rounded()); }
+  void store(f16* p) const { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT)); }
   void store(bf16* p, int n) const { _mm256_mask_storeu_epi16(p, Mask((1u << n) - 1), rounded()); }
 
   // Round to nearest even; a NaN stays a (quiet) NaN.
@@ -56,6 +59,57 @@ inline V round(V a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_IN
 inline V scale_by_power_of_two(V a, V n) { return {_mm512_scalef_ps(a.v, n.v)}; }
 inline Mask less(V a, V b) { return _mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ); }
 inline V select(Mask m, V yes, V no) { return {_mm512_mask_blend_ps(m, no.v, yes.v)}; }
+
+// bf16 pairs: a lane is a 32-bit word that holds an even element (low half) and the odd one after it (high half).
+inline V even_of_pairs(V words) { return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(words.v), 16))}; }
+inline V odd_of_pairs(V words) {
+  return {_mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(words.v), _mm512_set1_epi32(int(0xffff0000u))))};
+}
+// Both must be representable in bf16 already.
+inline V join_pairs(V even, V odd) {
+  return {_mm512_castsi512_ps(_mm512_or_si512(_mm512_srli_epi32(_mm512_castps_si512(even.v), 16), _mm512_castps_si512(odd.v)))};
+}
+inline V round_to_bf16(V a) { return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(a.rounded()), 16))}; }
+inline V swap_neighbours(V a) { return {_mm512_permute_ps(a.v, 0xb1)}; }  // lanes 1 0 3 2 5 4 ...
+#ifdef G4_HAS_DPBF16
+// A test that runs where the instruction does not exist puts a function of the same meaning here.
+#ifndef G4_DPBF16_PS
+#define G4_DPBF16_PS _mm512_dpbf16_ps
+#endif
+// acc + a.odd * b.odd, then + a.even * b.even: two fused products in this order.
+inline V dot_pairs(V acc, V a, V b) { return {G4_DPBF16_PS(acc.v, (__m512bh)a.v, (__m512bh)b.v)}; }
+#endif
+
+// rows[i] lane j <- rows[j] lane i, by 2x2 blocks of 32-bit, then of 64-bit elements, then of 128-bit quarters.
+inline void transpose(V (&rows)[16]) {
+  __m512 t[16], u[16];
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_ps(rows[i].v, rows[i + 1].v);
+    t[i + 1] = _mm512_unpackhi_ps(rows[i].v, rows[i + 1].v);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {
+    const auto low = [](__m512 a, __m512 b) { return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(a), _mm512_castps_pd(b))); };
+    const auto high = [](__m512 a, __m512 b) { return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(a), _mm512_castps_pd(b))); };
+    u[i] = low(t[i], t[i + 2]);
+    u[i + 1] = high(t[i], t[i + 2]);
+    u[i + 2] = low(t[i + 1], t[i + 3]);
+    u[i + 3] = high(t[i + 1], t[i + 3]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    const __m512 a = _mm512_shuffle_f32x4(u[i], u[i + 4], 0x88);
+    const __m512 b = _mm512_shuffle_f32x4(u[i + 8], u[i + 12], 0x88);
+    const __m512 c = _mm512_shuffle_f32x4(u[i], u[i + 4], 0xdd);
+    const __m512 d = _mm512_shuffle_f32x4(u[i + 8], u[i + 12], 0xdd);
+    rows[i].v = _mm512_shuffle_f32x4(a, b, 0x88);
+    rows[i + 4].v = _mm512_shuffle_f32x4(c, d, 0x88);
+    rows[i + 8].v = _mm512_shuffle_f32x4(a, b, 0xdd);
+    rows[i + 12].v = _mm512_shuffle_f32x4(c, d, 0xdd);
+  }
+}
+
 inline float first(V a) { return _mm512_cvtss_f32(a.v); }
 
 // Fixed order: halves are folded onto each other (16 -> 8 -> 4 -> 2 -> 1).

@@ -52,7 +52,8 @@ public interface Backend extends AutoCloseable {
 
   /**
    * Raw stored bytes, little-endian, in the tensor's own order, from byte {@code offset} of the tensor: for loading weights
-   * (row-major) and for checkpoints of optimizer state (any layout). Moves {@code remaining()} bytes of the direct buffer.
+   * (row-major) and for checkpoints of optimizer state (any layout). Moves {@code remaining()} bytes of the direct buffer
+   * and its position with them, as a channel does.
    */
   void upload(Tensor dst, long offset, java.nio.ByteBuffer src);
 
@@ -78,8 +79,8 @@ public interface Backend extends AutoCloseable {
   // ---- linear ----
 
   /**
-   * {@code y = x w^T + bias}: x {@code [M, K]}, w packed {@code [N, K]}, bias {@code [N]} or null, y {@code [M, N]} of x's type
-   * or F32. With {@code accumulate}, {@code y +=}.
+   * {@code y = x w^T + bias}: x {@code [M, K]}, w packed {@code [N, K]} and bias {@code [N]} (or null) of x's type, y
+   * {@code [M, N]} of x's type or F32. With {@code accumulate}, {@code y +=}.
    */
   void linear(Tensor y, Tensor x, Tensor w, Tensor bias, boolean accumulate);
 
@@ -179,13 +180,15 @@ public interface Backend extends AutoCloseable {
   void logprob(Tensor logprob, Tensor entropy, Tensor lse, Tensor logits, Tensor targets, float invTemperature);
 
   /** {@code logits <- d loss / d logits}, from d loss / d log-prob and (or null) d loss / d entropy per row. */
-  void logprobBackward(Tensor logits, Tensor dLogprob, Tensor dEntropy, Tensor lse, Tensor entropy, Tensor targets, float invTemperature);
+  void logprobBackward(Tensor logits, Tensor dLogprob, Tensor dEntropy, Tensor targets, float invTemperature);
 
   /**
    * Per-token inputs of {@link #policyLoss}, each F32 {@code [rows]}; those that the settings do not use are null.
    *
    * @param weight share of the token in the loss (1 / normaliser, 0 to leave it out)
    * @param oldLogprob null: on-policy, the ratio is 1 and has a gradient
+   * @param clipLow lower bound of the ratio; null: none
+   * @param clipHigh upper bound of the ratio; null: none
    */
   record TokenInputs(Tensor weight, Tensor advantage, Tensor oldLogprob, Tensor refLogprob, Tensor clipLow, Tensor clipHigh) {}
 

@@ -110,6 +110,16 @@ public final class Tensor implements AutoCloseable {
     return new Tensor(dtype, layout, newShape, storedElements, address(), () -> {});
   }
 
+  /** The start of this memory as another type and shape: staging buffers that take whatever a file holds. */
+  public Tensor viewAs(DType newType, long... newShape) {
+    requireRowMajor("viewAs");
+    long elements = Arrays.stream(newShape).reduce(1, Math::multiplyExact);
+    if (Math.multiplyExact(elements, newType.bytes()) > bytes()) {
+      throw new IllegalArgumentException("cannot see tensor " + this + " as " + newType + Arrays.toString(newShape));
+    }
+    return new Tensor(newType, layout, newShape, elements, address(), () -> {});
+  }
+
   @Override
   public void close() {
     if (address != 0) {

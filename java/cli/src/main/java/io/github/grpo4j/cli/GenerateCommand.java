@@ -1,0 +1,120 @@
+package io.github.grpo4j.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.grpo4j.backend.Backend;
+import io.github.grpo4j.model.CausalLm;
+import io.github.grpo4j.model.ModelWeights;
+import io.github.grpo4j.rollout.Episode;
+import io.github.grpo4j.rollout.Generator;
+import io.github.grpo4j.rollout.RolloutListener;
+import io.github.grpo4j.rollout.RolloutRequest;
+import io.github.grpo4j.rollout.RolloutStats;
+import io.github.grpo4j.rollout.SamplingParams;
+import io.github.grpo4j.text.StreamingDecoder;
+import io.github.grpo4j.text.Tokenizer;
+import java.io.IOException;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code grpo4j generate}: prompts in, answers out. */
+@Command(name = "generate", mixinStandardHelpOptions = true, description = "Answers prompts; a single one is streamed as it is drawn.")
+final class GenerateCommand implements Callable<Integer> {
+  @Mixin private ModelOptions model;
+  @Mixin private SamplingOptions sampling;
+
+  @ArgGroup(multiplicity = "1", exclusive = true)
+  private PromptOptions prompts;
+
+  @Option(names = "--answers", defaultValue = "1", description = "Answers per prompt (default 1).")
+  private int answers;
+
+  @Option(names = "--max-rows", defaultValue = "32", description = "Answers decoded together (default 32).")
+  private int maxRows;
+
+  @Option(names = "--json", description = "One JSON object a line: prompt_ids, new_ids, logprobs, entropies, text, finish_reason.")
+  private boolean json;
+
+  @Override
+  public Integer call() throws IOException {
+    Optional<Tokenizer> tokenizer = model.tokenizer();
+    List<RolloutRequest> requests = prompts.requests(model.modelDirectory(), tokenizer, answers);
+    SamplingParams params = sampling.params();
+    int longest = requests.stream().mapToInt(request -> request.promptIds().length).max().orElseThrow() + params.maxNewTokens();
+    int rows = (int) Math.min(maxRows, (long) requests.size() * answers);
+    Set<Integer> stop = tokenizer.map(t -> Set.copyOf(t.special().stop())).orElse(Set.of());
+    try (Backend backend = model.openBackend();
+        ModelWeights weights = model.load(backend);
+        CausalLm lm = new CausalLm(backend, weights, longest);
+        Generator generator = new Generator(lm, Generator.Limits.of(rows, longest), stop.isEmpty() ? eosOf(lm) : stop,
+            tokenizer.map(Tokenizer::vocabUsed).orElse(lm.config().vocabSize()), ids -> tokenizer.map(t -> t.decode(ids)).orElse(""))) {
+      boolean stream = !json && requests.size() == 1 && answers == 1 && tokenizer.isPresent();
+      StreamingPrinter printer = stream ? new StreamingPrinter(tokenizer.get()) : null;
+      Generator.Rollout rollout = generator.generate(requests, params, sampling.seed, 0, stream ? printer : RolloutListener.NONE);
+      if (stream) {
+        printer.finish();
+      } else {
+        for (Episode episode : rollout.episodes()) {
+          print(episode, tokenizer);
+        }
+      }
+      if (!json) {
+        summary(rollout.stats());
+      }
+    }
+    tokenizer.ifPresent(Tokenizer::close);
+    return ExitCodes.OK;
+  }
+
+  private static Set<Integer> eosOf(CausalLm lm) {
+    return lm.config().eosTokenId() >= 0 ? Set.of(lm.config().eosTokenId()) : Set.of();
+  }
+
+  private void print(Episode episode, Optional<Tokenizer> tokenizer) {
+    if (!json) {
+      System.out.printf("[%d.%d] %s%n", episode.problem(), episode.answer(),
+          tokenizer.map(t -> t.decodeSkippingSpecial(episode.tokenIds())).orElseGet(() -> JsonLines.array(episode.tokenIds()).toString()));
+      return;
+    }
+    ObjectNode object = JsonLines.JSON.createObjectNode();
+    object.put("index", episode.problem());
+    object.put("answer", episode.answer());
+    object.set("prompt_ids", JsonLines.array(episode.promptIds()));
+    object.set("new_ids", JsonLines.array(episode.tokenIds()));
+    object.set("logprobs", JsonLines.array(episode.logprobs()));
+    object.set("entropies", JsonLines.array(episode.entropies()));
+    object.put("text", tokenizer.isPresent() ? episode.text() : null);
+    object.put("finish_reason", episode.finishReason().name().toLowerCase(Locale.ROOT));
+    JsonLines.print(System.out, object);
+  }
+
+  private static void summary(RolloutStats stats) {
+    System.err.printf(Locale.ROOT, "%d prompt and %d new tokens: prefill %.2f s, decode %.2f s, sampling %.2f s; %.1f new tokens/s%n",
+        stats.promptTokens(), stats.newTokens(), stats.prefillSeconds(), stats.decodeSeconds(), stats.sampleSeconds(), stats.tokensPerSecond());
+  }
+
+  /** Writes text as soon as its bytes are complete. */
+  private static final class StreamingPrinter implements RolloutListener {
+    private final StreamingDecoder decoder;
+
+    StreamingPrinter(Tokenizer tokenizer) {
+      this.decoder = new StreamingDecoder(tokenizer, true);
+    }
+
+    @Override
+    public void token(int request, int answer, int tokenId) {
+      System.out.print(decoder.add(tokenId));
+      System.out.flush();
+    }
+
+    void finish() {
+      System.out.println(decoder.finish());
+    }
+  }
+}

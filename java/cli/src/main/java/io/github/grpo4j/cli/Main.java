@@ -1,0 +1,55 @@
+package io.github.grpo4j.cli;
+
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+
+/** The {@code grpo4j} command. Each subcommand is a class of this package; what they do is in the engine. */
+@Command(
+    name = "grpo4j",
+    mixinStandardHelpOptions = true,
+    version = "grpo4j 0.1.0",
+    description = "Trains language models with GRPO on the JVM.",
+    subcommands = {
+      TrainCommand.class,
+      GenerateCommand.class,
+      ScoreCommand.class,
+      TokenizeCommand.class,
+      CommandLine.HelpCommand.class
+    })
+public final class Main implements Runnable {
+  @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
+
+  private Main() {}
+
+  public static void main(String[] args) {
+    // Model output is UTF-8 whatever the locale; a POSIX locale would turn it into question marks.
+    System.setOut(new PrintStream(System.out, true, StandardCharsets.UTF_8));
+    System.setErr(new PrintStream(System.err, true, StandardCharsets.UTF_8));
+    System.exit(run(args));
+  }
+
+  /** Runs a command line and returns its exit code. */
+  static int run(String... args) {
+    CommandLine commandLine = new CommandLine(new Main());
+    commandLine.setCaseInsensitiveEnumValuesAllowed(true);
+    commandLine.setExecutionExceptionHandler((error, command, parsed) -> report(error, command));
+    return commandLine.execute(args);
+  }
+
+  private static int report(Exception error, CommandLine command) {
+    int code = ExitCodes.of(error);
+    command.getErr().println("grpo4j: " + (error.getMessage() == null ? error.toString() : error.getMessage()));
+    if (code == ExitCodes.INTERNAL) {
+      command.getErr().println("This is a defect of grpo4j. Please report it with these lines:");
+      error.printStackTrace(command.getErr());
+    }
+    return code;
+  }
+
+  @Override
+  public void run() {
+    spec.commandLine().usage(System.out);
+  }
+}

@@ -1,0 +1,54 @@
+package io.github.grpo4j.model;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
+/** Models that ship inside the engine's jar, named {@code builtin:NAME}. */
+public final class BuiltinModels {
+  private static final String PREFIX = "builtin:";
+  private static final List<String> NAMES = List.of("tiny");
+  private static final List<String> FILES =
+      List.of("config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json");
+
+  private BuiltinModels() {}
+
+  /**
+   * The directory of a model: the path itself, or for {@code builtin:NAME} a temporary copy that goes with the process.
+   *
+   * @throws ModelFormatException if there is no such built-in model
+   */
+  public static Path resolve(String path) {
+    if (!path.startsWith(PREFIX)) {
+      return Path.of(path);
+    }
+    String name = path.substring(PREFIX.length());
+    if (!NAMES.contains(name)) {
+      throw new ModelFormatException("there is no built-in model '" + name + "'; built in are " + NAMES
+          + ". A model directory is named by its path");
+    }
+    try {
+      Path directory = Files.createTempDirectory("grpo4j-" + name + "-");
+      directory.toFile().deleteOnExit();
+      for (String file : FILES) {
+        copy("/io/github/grpo4j/" + name + "/" + file, directory.resolve(file));
+      }
+      return directory;
+    } catch (IOException e) {
+      throw new UncheckedIOException("the built-in model " + name + " could not be unpacked: " + e.getMessage(), e);
+    }
+  }
+
+  private static void copy(String resource, Path target) throws IOException {
+    try (InputStream in = BuiltinModels.class.getResourceAsStream(resource)) {
+      if (in == null) {
+        throw new IOException("the jar has no " + resource);
+      }
+      Files.copy(in, target);
+      target.toFile().deleteOnExit();
+    }
+  }
+}

@@ -1,0 +1,104 @@
+package io.github.grpo4j.rollout;
+
+import io.github.grpo4j.backend.Backend;
+import io.github.grpo4j.model.BlockAllocator;
+import java.util.Arrays;
+
+/** An answer being written: its blocks of the cache and what was drawn so far. */
+final class AnswerRow {
+  final PromptGroup group;
+  final int answer;
+  final int[] blocks;
+  private int blockCount;
+  private int reserved;
+  private int cached;
+
+  private int[] tokenIds = new int[16];
+  private float[] logprobs = new float[16];
+  private float[] entropies = new float[16];
+  private int drawn;
+
+  /** @param reserved blocks set aside for this answer, beyond the ones it is given */
+  AnswerRow(PromptGroup group, int answer, int maxBlocks, int reserved) {
+    this.group = group;
+    this.answer = answer;
+    this.blocks = new int[maxBlocks];
+    this.reserved = reserved;
+    this.cached = group.cachedPositions();
+  }
+
+  void addBlock(int block) {
+    blocks[blockCount++] = block;
+  }
+
+  /** Blocks set aside and not taken yet. */
+  int reserved() {
+    return reserved;
+  }
+
+  int takeReserved(BlockAllocator allocator) {
+    reserved--;
+    int block = allocator.take();
+    addBlock(block);
+    return block;
+  }
+
+  /** Positions in the cache: where the next input token goes. */
+  int cached() {
+    return cached;
+  }
+
+  /** Slot of the next input token; takes a new block at a block's edge. */
+  int nextSlot(BlockAllocator allocator) {
+    int index = cached / Backend.KV_BLOCK;
+    if (index == blockCount) {
+      takeReserved(allocator);
+    }
+    return blocks[index] * Backend.KV_BLOCK + cached % Backend.KV_BLOCK;
+  }
+
+  /** The token that the next step reads: the last one drawn, or the prompt's last. */
+  int inputToken() {
+    int[] prompt = group.request.promptIds();
+    return drawn == 0 ? prompt[prompt.length - 1] : tokenIds[drawn - 1];
+  }
+
+  int drawn() {
+    return drawn;
+  }
+
+  void append(int token, float logprob, float entropy) {
+    if (drawn == tokenIds.length) {
+      tokenIds = Arrays.copyOf(tokenIds, 2 * drawn);
+      logprobs = Arrays.copyOf(logprobs, 2 * drawn);
+      entropies = Arrays.copyOf(entropies, 2 * drawn);
+    }
+    tokenIds[drawn] = token;
+    logprobs[drawn] = logprob;
+    entropies[drawn] = entropy;
+    drawn++;
+    cached++;
+  }
+
+  /** Prompt and drawn tokens, for the repetition penalty. */
+  int copyHistory(int[] into, int offset) {
+    int[] prompt = group.request.promptIds();
+    System.arraycopy(prompt, 0, into, offset, prompt.length);
+    System.arraycopy(tokenIds, 0, into, offset + prompt.length, drawn);
+    return offset + prompt.length + drawn;
+  }
+
+  void releaseBlocks(BlockAllocator allocator) {
+    for (int i = 0; i < blockCount; i++) {
+      allocator.release(blocks[i]);
+    }
+    blockCount = 0;
+    reserved = 0;
+  }
+
+  Episode toEpisode(FinishReason reason, TextDecoder decoder) {
+    int[] ids = Arrays.copyOf(tokenIds, drawn);
+    return new Episode(group.request.problem(), answer, group.request.promptIds(), ids, Arrays.copyOf(logprobs, drawn),
+        Arrays.copyOf(entropies, drawn), reason, decoder.decode(ids));
+  }
+}

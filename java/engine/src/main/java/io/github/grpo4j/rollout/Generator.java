@@ -1,0 +1,349 @@
+package io.github.grpo4j.rollout;
+
+import io.github.grpo4j.backend.Arena;
+import io.github.grpo4j.backend.Backend;
+import io.github.grpo4j.backend.DType;
+import io.github.grpo4j.backend.SamplingSettings;
+import io.github.grpo4j.backend.Tensor;
+import io.github.grpo4j.model.BlockAllocator;
+import io.github.grpo4j.model.CausalLm;
+import io.github.grpo4j.model.KvCache;
+import io.github.grpo4j.model.ModelConfig;
+import io.github.grpo4j.model.PackedBatch;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CancellationException;
+
+/**
+ * Draws answers: a paged KV cache whose prompt blocks are shared by the answers of a group, and continuous batching, in
+ * which the place of an answer that ended is taken by the next one at once.
+ *
+ * <p>Random numbers are keyed by (seed, step, problem, answer, position), and a row's arithmetic does not depend on its
+ * neighbours: an answer is the same whatever else is in the batch and however large the batch is.
+ *
+ * <p>An answer starts only when the blocks that it may come to need are free, so nothing ever has to be evicted.
+ */
+public final class Generator implements AutoCloseable {
+  /**
+   * Limits that memory is planned for.
+   *
+   * @param maxRows answers decoded together
+   * @param maxSequenceTokens longest prompt and answer together
+   * @param kvBlocks blocks of the cache: at least enough for one answer of that length, and one more for the block in which
+   *     the answers of a group begin to differ
+   * @param prefillTokens prompt tokens in one forward pass; a longer prompt is a pass of its own
+   */
+  public record Limits(int maxRows, int maxSequenceTokens, int kvBlocks, int prefillTokens) {
+    public Limits {
+      int needed = KvCache.blocksFor(maxSequenceTokens) + 1;
+      if (kvBlocks < needed) {
+        throw new IllegalArgumentException("a KV cache of " + kvBlocks + " blocks cannot hold one sequence of " + maxSequenceTokens
+            + " tokens (" + needed + " blocks); raise rollout.kv_cache_mb or lower rollout.max_new_tokens");
+      }
+      if (maxRows < 1) {
+        throw new IllegalArgumentException("rollout.max_rows is " + maxRows + "; it must be at least 1");
+      }
+    }
+
+    /** A cache in which {@code maxRows} answers of full length fit, prompts not shared: nothing ever waits for blocks. */
+    public static Limits of(int maxRows, int maxSequenceTokens) {
+      return new Limits(maxRows, maxSequenceTokens, (maxRows + 1) * (KvCache.blocksFor(maxSequenceTokens) + 1), 1024);
+    }
+
+    int rowsPerPass() {
+      return Math.max(maxRows, Math.max(prefillTokens, maxSequenceTokens));
+    }
+  }
+
+  /** What a rollout gave. Episodes are ordered by request, then by answer. */
+  public record Rollout(List<Episode> episodes, RolloutStats stats) {}
+
+  private final CausalLm model;
+  private final Backend backend;
+  private final Limits limits;
+  private final Set<Integer> eosIds;
+  private final int vocabUsed;
+  private final TextDecoder decoder;
+  private final KvCache cache;
+  private final BlockAllocator allocator;
+  private final Arena arena;
+  private final int maxBlocks;
+
+  /**
+   * @param eosIds tokens that end an answer
+   * @param vocabUsed token ids from here on are never drawn (padding rows of the head)
+   */
+  public Generator(CausalLm model, Limits limits, Set<Integer> eosIds, int vocabUsed, TextDecoder decoder) {
+    if (limits.maxSequenceTokens() > model.maxPositions()) {
+      throw new IllegalArgumentException("sequences of up to " + limits.maxSequenceTokens() + " tokens were asked for, but the model was"
+          + " opened for " + model.maxPositions() + "; lower data.max_prompt_tokens or rollout.max_new_tokens");
+    }
+    this.model = model;
+    this.backend = model.backend();
+    this.limits = limits;
+    this.eosIds = Set.copyOf(eosIds);
+    this.vocabUsed = Math.min(vocabUsed, model.config().vocabSize());
+    this.decoder = decoder;
+    this.maxBlocks = KvCache.blocksFor(limits.maxSequenceTokens());
+    this.cache = new KvCache(backend, model.config(), model.weights().dtype(), limits.kvBlocks());
+    this.allocator = new BlockAllocator(limits.kvBlocks());
+    this.arena = new Arena(backend, workingBytes(model.config(), model.weights().dtype(), limits), "rollout", "rollout.max_rows");
+  }
+
+  /** Bytes of all memory of a generator, the cache included. */
+  public static long bytes(ModelConfig config, DType dtype, Limits limits) {
+    return limits.kvBlocks() * KvCache.blockBytes(config, dtype) + workingBytes(config, dtype, limits);
+  }
+
+  private static long workingBytes(ModelConfig config, DType dtype, Limits limits) {
+    int rows = limits.rowsPerPass();
+    long maxBlocks = KvCache.blocksFor(limits.maxSequenceTokens());
+    return CausalLm.decodeBytes(config, dtype, rows)
+        + Arena.sizeOf(DType.F32, limits.maxRows(), config.vocabSize())
+        + 12 * Arena.sizeOf(DType.I32, rows + 1)
+        + Arena.sizeOf(DType.I32, rows, maxBlocks)
+        + Arena.sizeOf(DType.I32, limits.maxRows(), limits.maxSequenceTokens());
+  }
+
+  /** Draws all answers of all requests. Interrupting the thread ends it with {@link CancellationException}. */
+  public Rollout generate(List<RolloutRequest> requests, SamplingParams params, long seed, int step, RolloutListener listener) {
+    return new Run(requests, params, seed, step, listener).run();
+  }
+
+  /** Blocks of the cache that nothing uses: all of them between rollouts. */
+  int freeBlocks() {
+    return allocator.freeBlocks();
+  }
+
+  @Override
+  public void close() {
+    arena.close();
+    cache.close();
+  }
+
+  /** One call of {@link #generate}. */
+  private final class Run {
+    private final List<RolloutRequest> requests;
+    private final SamplingParams params;
+    private final SamplingSettings settings;
+    private final int step;
+    private final RolloutListener listener;
+    private final Deque<PromptGroup> waiting = new ArrayDeque<>();
+    private final List<AnswerRow> rows = new ArrayList<>();
+    private final Episode[][] done;
+    private final int total;
+    private int finished;
+    private long promptTokens;
+    private long newTokens;
+    private long decodeSteps;
+    private long decodedRows;
+    private long prefillNanos;
+    private long decodeNanos;
+    private long sampleNanos;
+
+    Run(List<RolloutRequest> requests, SamplingParams params, long seed, int step, RolloutListener listener) {
+      this.requests = requests;
+      this.params = params;
+      this.settings = params.settings(vocabUsed, seed);
+      this.step = step;
+      this.listener = listener;
+      this.done = new Episode[requests.size()][];
+      int answers = 0;
+      for (int i = 0; i < requests.size(); i++) {
+        RolloutRequest request = requests.get(i);
+        checkRequest(request);
+        waiting.add(new PromptGroup(i, request));
+        done[i] = new Episode[request.answers()];
+        answers += request.answers();
+      }
+      this.total = answers;
+    }
+
+    private void checkRequest(RolloutRequest request) {
+      int length = request.promptIds().length + params.maxNewTokens();
+      if (length > limits.maxSequenceTokens()) {
+        throw new IllegalArgumentException("problem " + request.problem() + ": a prompt of " + request.promptIds().length + " tokens and "
+            + params.maxNewTokens() + " new ones exceed the " + limits.maxSequenceTokens()
+            + " tokens planned for; change data.max_prompt_tokens or rollout.max_new_tokens");
+      }
+      for (int id : request.promptIds()) {
+        PackedBatch.checkId(id, model.config().vocabSize());
+      }
+    }
+
+    Rollout run() {
+      try {
+        while (finished < total) {
+          if (Thread.currentThread().isInterrupted()) {
+            throw new CancellationException("the rollout was interrupted after " + finished + " of " + total + " answers");
+          }
+          admit();
+          if (rows.isEmpty()) {
+            throw new IllegalStateException("no answer can start with " + allocator);
+          }
+          decodeStep();
+          listener.progress(finished, total, newTokens);
+        }
+      } finally {
+        arena.reset(0);
+        rows.forEach(row -> row.releaseBlocks(allocator));
+        waiting.forEach(group -> group.abandon(allocator));
+      }
+      List<Episode> episodes = new ArrayList<>(total);
+      for (Episode[] group : done) {
+        episodes.addAll(Arrays.asList(group));
+      }
+      return new Rollout(episodes, new RolloutStats(
+          promptTokens, newTokens, decodeSteps, decodedRows, prefillNanos * 1e-9, decodeNanos * 1e-9, sampleNanos * 1e-9));
+    }
+
+    /** Starts waiting answers, in order, while rows and blocks last. */
+    private void admit() {
+      List<PromptGroup> toPrefill = new ArrayList<>();
+      BlockCopies copies = new BlockCopies();
+      int promised = rows.stream().mapToInt(AnswerRow::reserved).sum();
+      while (rows.size() < limits.maxRows() && !waiting.isEmpty()) {
+        PromptGroup group = waiting.peek();
+        int needed = group.promptBlockCount() + group.answerBlocks(params.maxNewTokens());
+        if (allocator.freeBlocks() - promised < needed) {
+          break;
+        }
+        if (group.needsPrefill()) {
+          group.takePromptBlocks(allocator);
+          toPrefill.add(group);
+        }
+        AnswerRow row = group.startAnswer(allocator, maxBlocks, params.maxNewTokens(), copies);
+        rows.add(row);
+        promised += row.reserved();
+        if (group.allStarted()) {
+          waiting.remove();
+        }
+      }
+      if (!toPrefill.isEmpty()) {
+        long start = System.nanoTime();
+        prefill(toPrefill);
+        prefillNanos += System.nanoTime() - start;
+      }
+      copies.run(cache);
+    }
+
+    private void prefill(List<PromptGroup> groups) {
+      List<PromptGroup> batch = new ArrayList<>();
+      int tokens = 0;
+      for (PromptGroup group : groups) {
+        int length = group.cachedPositions();
+        if (length == 0) {
+          continue;
+        }
+        if (tokens > 0 && tokens + length > limits.prefillTokens()) {
+          prefillBatch(batch, tokens);
+          batch.clear();
+          tokens = 0;
+        }
+        batch.add(group);
+        tokens += length;
+      }
+      if (tokens > 0) {
+        prefillBatch(batch, tokens);
+      }
+    }
+
+    private void prefillBatch(List<PromptGroup> batch, int tokens) {
+      promptTokens += tokens;
+      StepArrays arrays = new StepArrays(tokens, batch.size(), maxBlocks);
+      for (PromptGroup group : batch) {
+        for (int position = 0; position < group.cachedPositions(); position++) {
+          arrays.addRow(group.request.promptIds()[position], position, group.slot(position));
+        }
+        arrays.endSequence(group.promptBlocks(), group.promptBlocks().length, group.cachedPositions());
+      }
+      long mark = arena.mark();
+      model.decode(arrays.upload(backend, arena), cache, arena);
+      arena.reset(mark);
+    }
+
+    private void decodeStep() {
+      long start = System.nanoTime();
+      int count = rows.size();
+      StepArrays arrays = new StepArrays(count, count, maxBlocks);
+      for (AnswerRow row : rows) {
+        arrays.addRow(row.inputToken(), row.cached(), row.nextSlot(allocator));
+        arrays.endSequence(row.blocks, maxBlocks, row.cached() + 1);
+      }
+      Tensor normed = model.decode(arrays.upload(backend, arena), cache, arena);
+      Tensor logits = arena.tensor(DType.F32, count, model.config().vocabSize());
+      model.logits(logits, normed);
+      long sampleStart = System.nanoTime();
+      decodeNanos += sampleStart - start;
+      sample(logits);
+      arena.reset(0);
+      decodeSteps++;
+      decodedRows += count;
+      sampleNanos += System.nanoTime() - sampleStart;
+    }
+
+    private void sample(Tensor logits) {
+      int count = rows.size();
+      int[] counters = new int[4 * count];
+      for (int r = 0; r < count; r++) {
+        AnswerRow row = rows.get(r);
+        counters[4 * r] = step;
+        counters[4 * r + 1] = row.group.request.problem();
+        counters[4 * r + 2] = row.answer;
+        counters[4 * r + 3] = row.drawn();
+      }
+      Tensor counterTensor = arena.tensor(DType.I32, count, 4);
+      backend.upload(counterTensor, counters, 0);
+      Tensor history = null;
+      Tensor historyStart = null;
+      if (settings.repetitionPenalty() != 1) {
+        int[] starts = new int[count + 1];
+        int[] ids = new int[rows.stream().mapToInt(row -> row.group.request.promptIds().length + row.drawn()).sum()];
+        for (int r = 0; r < count; r++) {
+          starts[r + 1] = rows.get(r).copyHistory(ids, starts[r]);
+        }
+        history = arena.tensor(DType.I32, ids.length);
+        backend.upload(history, ids, 0);
+        historyStart = arena.tensor(DType.I32, count + 1);
+        backend.upload(historyStart, starts, 0);
+      }
+      Tensor token = arena.tensor(DType.I32, count);
+      Tensor logprob = arena.tensor(DType.F32, count);
+      Tensor entropy = arena.tensor(DType.F32, count);
+      backend.sample(token, logprob, entropy, logits, counterTensor, history, historyStart, settings);
+      collect(token, logprob, entropy);
+    }
+
+    private void collect(Tensor token, Tensor logprob, Tensor entropy) {
+      int count = rows.size();
+      int[] tokens = new int[count];
+      float[] logprobs = new float[count];
+      float[] entropies = new float[count];
+      backend.download(token, tokens, 0);
+      backend.download(logprob, logprobs, 0);
+      backend.download(entropy, entropies, 0);
+      newTokens += count;
+      List<AnswerRow> alive = new ArrayList<>(count);
+      for (int r = 0; r < count; r++) {
+        AnswerRow row = rows.get(r);
+        row.append(tokens[r], logprobs[r], entropies[r]);
+        listener.token(row.group.requestIndex, row.answer, tokens[r]);
+        FinishReason reason = eosIds.contains(tokens[r]) ? FinishReason.EOS
+            : row.drawn() == params.maxNewTokens() ? FinishReason.LENGTH : null;
+        if (reason == null) {
+          alive.add(row);
+        } else {
+          done[row.group.requestIndex][row.answer] = row.toEpisode(reason, decoder);
+          row.releaseBlocks(allocator);
+          finished++;
+        }
+      }
+      rows.clear();
+      rows.addAll(alive);
+    }
+  }
+}

@@ -1,0 +1,12 @@
+package io.github.grpo4j.rollout;
+
+/** Follows a rollout while it runs, on the rollout's own thread. */
+public interface RolloutListener {
+  RolloutListener NONE = new RolloutListener() {};
+
+  /** A token of answer {@code answer} to the {@code request}-th request was drawn. */
+  default void token(int request, int answer, int tokenId) {}
+
+  /** After each decoding step: answers that ended so far, all answers, and tokens drawn so far. */
+  default void progress(int finished, int total, long newTokens) {}
+}

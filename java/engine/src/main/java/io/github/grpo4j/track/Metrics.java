@@ -1,0 +1,138 @@
+package io.github.grpo4j.track;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.grpo4j.grpo.Advantages;
+import io.github.grpo4j.grpo.ObjectiveMetrics;
+import io.github.grpo4j.grpo.RewardStatistics;
+import io.github.grpo4j.reward.Reward;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The metrics of one step, in a fixed order, under the names that TRL's GRPO trainer uses: dashboards made for one read the
+ * other.
+ *
+ * <p>Wall-clock values ({@link #isTiming}) differ from run to run; everything else is a function of configuration and seed.
+ */
+public final class Metrics {
+  // The optimizer step.
+  public static final String GRAD_NORM = "grad_norm";
+  public static final String LEARNING_RATE = "learning_rate";
+  /** Prompt and answer tokens that the run has processed so far. */
+  public static final String NUM_TOKENS = "num_tokens";
+  public static final String EPOCH = "epoch";
+  /** Distance between the log-probs of the sampler and those of the training forward, over the tokens of the step. */
+  public static final String LOGP_DIFFERENCE_MEAN = "sampling/sampling_logp_difference/mean";
+  public static final String LOGP_DIFFERENCE_MAX = "sampling/sampling_logp_difference/max";
+  // Evaluation: the share of held-out problems answered rightly, and its greedy answers' mean length.
+  public static final String EVAL_ACCURACY_GREEDY = "eval/accuracy_greedy";
+  public static final String EVAL_ACCURACY_SAMPLED = "eval/accuracy_sampled";
+  public static final String EVAL_MEAN_LENGTH = "eval/completions/mean_length";
+  // Wall clock.
+  public static final String STEP_TIME = "step_time";
+  public static final String ROLLOUT_TOKENS_PER_S = "rollout/tokens_per_s";
+  public static final String TRAIN_TOKENS_PER_S = "train/tokens_per_s";
+  /** Prefix of the seconds that a phase of the step took: {@code time/rollout}, {@code time/eval}. */
+  public static final String TIME = "time/";
+
+  private final Map<String, Number> values = new LinkedHashMap<>();
+
+  /** True for wall-clock values, which no seed makes equal. */
+  public static boolean isTiming(String name) {
+    return name.equals(STEP_TIME) || name.startsWith(TIME) || name.endsWith("tokens_per_s");
+  }
+
+  /** A metrics line without its wall-clock values: what equal runs have in common to the byte. */
+  public static String withoutTiming(String line) {
+    try {
+      ObjectNode object = (ObjectNode) JsonLinesFile.json().readTree(line);
+      List<String> names = new ArrayList<>();
+      object.fieldNames().forEachRemaining(names::add);
+      names.stream().filter(Metrics::isTiming).forEach(object::remove);
+      return object.toString();
+    } catch (JsonProcessingException | ClassCastException e) {
+      throw new IllegalArgumentException("not a line of metrics: " + line, e);
+    }
+  }
+
+  public Metrics put(String name, double value) {
+    values.put(name, value);
+    return this;
+  }
+
+  public Metrics put(String name, long value) {
+    values.put(name, value);
+    return this;
+  }
+
+  /**
+   * {@code reward}, {@code reward_std}, {@code frac_reward_zero_std}, and {@code rewards/NAME/mean} and {@code /std} of every
+   * component.
+   */
+  public Metrics putRewards(List<Reward> rewards, Advantages advantages) {
+    RewardStatistics total = RewardStatistics.of(rewards.stream().mapToDouble(Reward::total).toArray());
+    put("reward", total.mean());
+    put("reward_std", total.std());
+    put("frac_reward_zero_std", advantages.fractionZeroStd());
+    if (!rewards.isEmpty()) {
+      for (String component : rewards.get(0).components().keySet()) {
+        RewardStatistics part = RewardStatistics.of(
+            rewards.stream().mapToDouble(reward -> reward.components().getOrDefault(component, Double.NaN)).toArray());
+        put("rewards/" + component + "/mean", part.mean());
+        put("rewards/" + component + "/std", part.std());
+      }
+    }
+    return this;
+  }
+
+  /**
+   * {@code completions/mean_length}, min, max, {@code clipped_ratio} (share cut off by the length limit), and the lengths of
+   * those that ended by themselves ({@code …_terminated_length}, 0 if there are none).
+   *
+   * @param tokens length of each completion
+   * @param finished whether the model ended it by itself
+   */
+  public Metrics putCompletions(int[] tokens, boolean[] finished) {
+    long sum = 0;
+    long terminatedSum = 0;
+    int min = Integer.MAX_VALUE;
+    int max = 0;
+    int terminated = 0;
+    int terminatedMin = Integer.MAX_VALUE;
+    int terminatedMax = 0;
+    for (int i = 0; i < tokens.length; i++) {
+      sum += tokens[i];
+      min = Math.min(min, tokens[i]);
+      max = Math.max(max, tokens[i]);
+      if (finished[i]) {
+        terminated++;
+        terminatedSum += tokens[i];
+        terminatedMin = Math.min(terminatedMin, tokens[i]);
+        terminatedMax = Math.max(terminatedMax, tokens[i]);
+      }
+    }
+    int count = Math.max(1, tokens.length);
+    put("completions/mean_length", (double) sum / count);
+    put("completions/min_length", (long) (tokens.length == 0 ? 0 : min));
+    put("completions/max_length", (long) max);
+    put("completions/clipped_ratio", (double) (tokens.length - terminated) / count);
+    put("completions/mean_terminated_length", (double) terminatedSum / Math.max(1, terminated));
+    put("completions/min_terminated_length", (long) (terminated == 0 ? 0 : terminatedMin));
+    return put("completions/max_terminated_length", (long) terminatedMax);
+  }
+
+  /** Loss, KL, entropy and clip ratios of the update. */
+  public Metrics putObjective(ObjectiveMetrics objective) {
+    objective.toMap().forEach(this::put);
+    return this;
+  }
+
+  /** All values by name, in the order in which they were put. */
+  public Map<String, Number> asMap() {
+    return Collections.unmodifiableMap(values);
+  }
+}

@@ -1,0 +1,35 @@
+package io.github.grpo4j.track;
+
+import java.util.Map;
+
+/**
+ * One answer of the model with its reward: a row of the samples table.
+ *
+ * @param step optimizer step at which it was written
+ * @param split {@code train}, {@code eval_greedy} or {@code eval_sampled}
+ * @param problem index of the problem in its data set
+ * @param question the problem
+ * @param gold its right answer
+ * @param response what the model wrote
+ * @param extracted the answer that was read out of it; null if there was none
+ * @param reward total reward
+ * @param components its parts by name
+ * @param tokens length of the response in tokens
+ * @param finished true if the model ended it by itself
+ */
+public record Sample(
+    long step,
+    String split,
+    int problem,
+    String question,
+    String gold,
+    String response,
+    String extracted,
+    double reward,
+    Map<String, Double> components,
+    int tokens,
+    boolean finished) {
+  public static final String TRAIN = "train";
+  public static final String EVAL_GREEDY = "eval_greedy";
+  public static final String EVAL_SAMPLED = "eval_sampled";
+}

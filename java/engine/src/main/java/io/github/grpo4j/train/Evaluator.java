@@ -1,0 +1,52 @@
+package io.github.grpo4j.train;
+
+import io.github.grpo4j.data.Problem;
+import io.github.grpo4j.rollout.Generator;
+import io.github.grpo4j.rollout.RolloutListener;
+import io.github.grpo4j.rollout.RolloutRequest;
+import io.github.grpo4j.rollout.RolloutStats;
+import io.github.grpo4j.rollout.SamplingParams;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Measures accuracy on held-out problems. Random numbers come from a stream of their own, and the same ones at every
+ * evaluation: evaluating or not never changes training, and two evaluations differ by the model alone.
+ */
+public final class Evaluator {
+  /**
+   * @param accuracy of the final answers, over all answers of all problems
+   * @param finished share of answers that the model ended itself
+   * @param meanTokens length of an answer
+   */
+  public record Result(AccuracyInterval accuracy, double finished, double meanTokens, List<ScoredEpisode> answers, RolloutStats stats) {}
+
+  /** Sets the evaluation's random numbers apart from those of the rollouts of a run with the same seed. */
+  private static final long STREAM = 0x6576616C75617465L;
+
+  private final Generator generator;
+  private final EpisodeScorer scorer;
+  private final long seed;
+
+  Evaluator(Generator generator, EpisodeScorer scorer, long seed) {
+    this.generator = generator;
+    this.scorer = scorer;
+    this.seed = seed ^ STREAM;
+  }
+
+  /** @param answers drawn per problem; 1 for greedy decoding, which would give the same one again */
+  public Result evaluate(PromptedProblems problems, SamplingParams params, int answers, RolloutListener listener) {
+    List<RolloutRequest> requests = new ArrayList<>();
+    List<Problem> asked = new ArrayList<>();
+    for (int i = 0; i < problems.size(); i++) {
+      asked.add(problems.problem(i));
+      requests.add(new RolloutRequest(problems.problem(i).index(), problems.prompt(i), answers));
+    }
+    Generator.Rollout rollout = generator.generate(requests, params, seed, 0, listener);
+    List<ScoredEpisode> scored = scorer.score(asked, rollout.episodes(), answers);
+    int right = (int) scored.stream().filter(episode -> episode.reward().correct()).count();
+    double finished = scored.stream().mapToInt(episode -> episode.episode().finished() ? 1 : 0).average().orElse(0);
+    double meanTokens = scored.stream().mapToInt(episode -> episode.episode().tokenIds().length).average().orElse(0);
+    return new Result(AccuracyInterval.of(right, scored.size()), finished, meanTokens, scored, rollout.stats());
+  }
+}

@@ -1,0 +1,86 @@
+package io.github.grpo4j.train;
+
+import io.github.grpo4j.backend.Backend;
+import io.github.grpo4j.backend.CpuBackend;
+import io.github.grpo4j.backend.DType;
+import io.github.grpo4j.model.BuiltinModels;
+import io.github.grpo4j.model.ModelDirectory;
+import io.github.grpo4j.model.ModelWeights;
+import io.github.grpo4j.text.Tokenizer;
+import io.github.grpo4j.train.config.BackendOptions;
+import io.github.grpo4j.train.config.ConfigException;
+import io.github.grpo4j.train.config.RunConfig;
+import java.nio.file.Path;
+import java.util.Set;
+
+/** A back end with a model's weights and tokenizer on it: what training and evaluation start from. Owns all three. */
+public final class ModelSession implements AutoCloseable {
+  private final Path directory;
+  private final Backend backend;
+  private final ModelWeights weights;
+  private final Tokenizer tokenizer;
+
+  private ModelSession(Path directory, Backend backend, ModelWeights weights, Tokenizer tokenizer) {
+    this.directory = directory;
+    this.backend = backend;
+    this.weights = weights;
+    this.tokenizer = tokenizer;
+  }
+
+  /** Opens the model that a configuration names. */
+  public static ModelSession open(RunConfig config) {
+    return open(BuiltinModels.resolve(config.model().path()), config.model().dtype(), config.backend());
+  }
+
+  /** Opens a model directory. Stop tokens are those that its tokenizer and generation files name. */
+  public static ModelSession open(Path directory, DType dtype, BackendOptions options) {
+    Backend backend = openBackend(options);
+    Tokenizer tokenizer = null;
+    try {
+      tokenizer = Tokenizer.load(directory);
+      return new ModelSession(directory, backend, ModelDirectory.load(backend, directory, dtype), tokenizer);
+    } catch (RuntimeException e) {
+      if (tokenizer != null) {
+        tokenizer.close();
+      }
+      backend.close();
+      throw e;
+    }
+  }
+
+  /** The back end that the options ask for. */
+  public static Backend openBackend(BackendOptions options) {
+    if (options.device() == BackendOptions.Device.CUDA) {
+      throw new ConfigException("backend.device is cuda, but this build has no CUDA back end; use cpu or auto");
+    }
+    return CpuBackend.create(options.resolvedThreads());
+  }
+
+  public Path directory() {
+    return directory;
+  }
+
+  public Backend backend() {
+    return backend;
+  }
+
+  public ModelWeights weights() {
+    return weights;
+  }
+
+  public Tokenizer tokenizer() {
+    return tokenizer;
+  }
+
+  /** Tokens that end an answer. */
+  public Set<Integer> stopIds() {
+    return Set.copyOf(tokenizer.special().stop());
+  }
+
+  @Override
+  public void close() {
+    weights.close();
+    tokenizer.close();
+    backend.close();
+  }
+}

@@ -1,0 +1,41 @@
+package io.github.grpo4j.train;
+
+import io.github.grpo4j.model.BuiltinModels;
+import io.github.grpo4j.model.CausalLm;
+import io.github.grpo4j.model.LossHead.Scores;
+import io.github.grpo4j.model.ModelDirectory;
+import io.github.grpo4j.model.ModelWeights;
+import io.github.grpo4j.rollout.Episode;
+import io.github.grpo4j.train.config.RunConfig;
+import java.util.List;
+
+/**
+ * The frozen model that the policy is held close to: the one the run began with, whatever checkpoint it went on from. Its
+ * log-probs are computed once per rollout, so an update needs one number a token and not a second model.
+ */
+final class ReferencePolicy implements AutoCloseable {
+  private final ModelWeights weights;
+  private final CausalLm model;
+  private final GradientPass pass;
+  private final float temperature;
+
+  ReferencePolicy(ModelSession session, RunConfig config, int longestSequence) {
+    this.weights = ModelDirectory.load(session.backend(), BuiltinModels.resolve(config.model().path()), config.model().dtype());
+    this.model = new CausalLm(session.backend(), weights, longestSequence);
+    this.pass = new GradientPass(model, config.training().microBatchTokens(), longestSequence, CausalLm.Recompute.LAYER);
+    this.temperature = (float) config.rollout().temperature();
+  }
+
+  /** Of each episode's tokens. */
+  List<float[]> logprobs(List<Episode> episodes) {
+    return pass.score(episodes.stream().map(episode -> PolicyUpdate.sampleOf(episode, null)).toList(), temperature).stream()
+        .map(Scores::logprob).toList();
+  }
+
+  @Override
+  public void close() {
+    pass.close();
+    model.close();
+    weights.close();
+  }
+}

@@ -1,0 +1,357 @@
+package io.github.grpo4j.train;
+
+import io.github.grpo4j.backend.Backend;
+import io.github.grpo4j.data.BatchOrder;
+import io.github.grpo4j.data.Problem;
+import io.github.grpo4j.grpo.Advantages;
+import io.github.grpo4j.grpo.GroupedRewards;
+import io.github.grpo4j.grpo.ObjectiveMetrics;
+import io.github.grpo4j.model.CausalLm;
+import io.github.grpo4j.model.Gradients;
+import io.github.grpo4j.optim.AdamW;
+import io.github.grpo4j.optim.LearningRateSchedule;
+import io.github.grpo4j.reward.Reward;
+import io.github.grpo4j.rollout.Episode;
+import io.github.grpo4j.rollout.Generator;
+import io.github.grpo4j.rollout.RolloutRequest;
+import io.github.grpo4j.rollout.SamplingParams;
+import io.github.grpo4j.track.JsonlTracker;
+import io.github.grpo4j.track.Metrics;
+import io.github.grpo4j.track.Tracker;
+import io.github.grpo4j.train.TrainingListener.Phase;
+import io.github.grpo4j.train.config.OptimizerOptions;
+import io.github.grpo4j.train.config.RolloutOptions;
+import io.github.grpo4j.train.config.RunConfig;
+import io.github.grpo4j.train.config.TrainingOptions;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CancellationException;
+
+/**
+ * The training loop: rollout, reward, advantage, update, and every so often an evaluation and a checkpoint.
+ *
+ * <pre>{@code
+ * RunConfig config = ConfigLoader.load(Path.of("config.yaml"), List.of());
+ * try (Trainer trainer = Trainer.open(config, TrainingListener.NONE)) {
+ *   trainer.run();
+ * }
+ * }</pre>
+ *
+ * <p>A run is a function of its configuration: same configuration, same bits, whatever the number of threads, and whether it
+ * was stopped and resumed or not. Not thread-safe, but {@link #requestStop} may come from any thread.
+ */
+public final class Trainer implements AutoCloseable {
+  /** How a run ended. */
+  public enum Outcome {
+    COMPLETED,
+    STOPPED
+  }
+
+  private final RunConfig config;
+  private final TrainingListener listener;
+  private final RunDirectory directory;
+  private final ModelSession session;
+  private final PromptedProblems trainProblems;
+  private final PromptedProblems evalProblems;
+  private final BatchOrder order;
+  private final CausalLm model;
+  private final Generator generator;
+  private final EpisodeScorer scorer;
+  private final Evaluator evaluator;
+  private final GradientPass pass;
+  private final Gradients gradients;
+  private final AdamW optimizer;
+  private final PolicyUpdate update;
+  private final ReferencePolicy reference;
+  private final int totalSteps;
+  private final LearningRateSchedule schedule;
+  private final Tracker tracker;
+  private RunState state;
+  private volatile boolean stopRequested;
+  private volatile Thread rollingOut;
+
+  private Trainer(RunConfig config, TrainingListener listener) {
+    this.config = config;
+    this.listener = listener;
+    this.directory = RunDirectory.open(config);
+    this.session = ModelSession.open(config);
+    Backend backend = session.backend();
+    var prompts = TrainingData.prompts(config, session.directory(), session.tokenizer());
+    this.trainProblems = PromptedProblems.render(TrainingData.train(config), prompts, config.data().maxPromptTokens());
+    this.evalProblems = PromptedProblems.render(TrainingData.eval(config.data()), prompts, config.data().maxPromptTokens());
+    RolloutOptions rollout = config.rollout();
+    TrainingOptions training = config.training();
+    this.order = new BatchOrder(trainProblems.size(), rollout.questionsPerStep(), training.seed(), true);
+    int planned = Math.multiplyExact(order.stepsPerEpoch(), training.epochs());
+    this.totalSteps = training.maxSteps() > 0 ? Math.min(planned, training.maxSteps()) : planned;
+    this.schedule = config.optimizer().schedule((long) totalSteps * config.grpo().updatesPerRollout());
+    int longest = Math.max(trainProblems.longestPrompt(), evalProblems.longestPrompt()) + rollout.maxNewTokens();
+    this.model = new CausalLm(backend, session.weights(), longest);
+    this.generator = new Generator(model, RolloutLimits.of(config, model.config(), longest), session.stopIds(),
+        session.tokenizer().vocabUsed(), session.tokenizer()::decode);
+    this.scorer = new EpisodeScorer(config.reward().function(), session.tokenizer()::decode, config.prompt().responsePrefix());
+    this.evaluator = new Evaluator(generator, scorer, training.seed());
+    this.pass = new GradientPass(model, training.microBatchTokens(), longest, CausalLm.Recompute.valueOf(training.recompute().name()));
+    this.gradients = new Gradients(backend, session.weights());
+    this.optimizer = new AdamW(backend, session.weights(), settings(config.optimizer()));
+    this.update = new PolicyUpdate(pass, gradients, optimizer, config.objective(), (float) rollout.temperature());
+    this.reference = config.objective().kl().isUsed() ? new ReferencePolicy(session, config, longest) : null;
+    this.state = directory.resume(config, session, optimizer, trainProblems.dataset().sha256());
+    this.tracker = JsonlTracker.resume(directory.path(), state.trackerOffsets());
+  }
+
+  /** Opens model, data and run directory, and goes on from a checkpoint where {@code training.resume} says so. */
+  public static Trainer open(RunConfig config, TrainingListener listener) {
+    return new Trainer(config, listener);
+  }
+
+  static AdamW.Settings settings(OptimizerOptions options) {
+    return new AdamW.Settings(options.betas().get(0), options.betas().get(1), options.eps(), options.weightDecay(), false, options.maxGradNorm());
+  }
+
+  public RunDirectory directory() {
+    return directory;
+  }
+
+  /** Steps of the whole run. */
+  public int totalSteps() {
+    return totalSteps;
+  }
+
+  /** Asks the run to end soon and in good order: a checkpoint of the last whole step is written. */
+  public void requestStop() {
+    stopRequested = true;
+    Thread thread = rollingOut;
+    if (thread != null) {
+      thread.interrupt();
+    }
+  }
+
+  /** Runs to the end. */
+  public Outcome run() {
+    return run(Integer.MAX_VALUE);
+  }
+
+  /** Runs until step {@code lastStep} is done, at most to the end; a later run goes on from there. */
+  public Outcome run(int lastStep) {
+    listener.started(state.step() + 1, totalSteps, directory.startedFrom());
+    try {
+      if (state.step() == 0) {
+        Metrics metrics = new Metrics();
+        evaluate(0, metrics);
+        report(0, metrics);
+      }
+      int end = Math.min(totalSteps, lastStep);
+      while (state.step() < end && !stopRequested) {
+        step(state.step() + 1);
+      }
+    } catch (CancellationException e) {
+      // Only a rollout can be cancelled, and it changes nothing: the last whole step is the state to keep.
+      listener.warning("stopped during step " + (state.step() + 1) + ", which is not kept");
+      Thread.interrupted();
+    }
+    boolean complete = state.step() >= totalSteps;
+    checkpoint();
+    if (complete) {
+      directory.saveFinalModel(session);
+    }
+    return complete ? Outcome.COMPLETED : Outcome.STOPPED;
+  }
+
+  private void step(int step) {
+    long start = System.nanoTime();
+    Metrics metrics = new Metrics();
+    listener.phase(step, Phase.ROLLOUT);
+    List<Problem> problems = new ArrayList<>();
+    List<RolloutRequest> requests = new ArrayList<>();
+    for (int position : order.batch(step - 1)) {
+      problems.add(trainProblems.problem(position));
+      requests.add(new RolloutRequest(trainProblems.problem(position).index(), trainProblems.prompt(position), config.rollout().answersPerQuestion()));
+    }
+    Generator.Rollout rollout = generate(requests, step);
+    List<ScoredEpisode> scored = scorer.score(problems, rollout.episodes(), config.rollout().answersPerQuestion());
+    listener.episodes(step, scored);
+    List<Reward> rewards = rewards(scored, step);
+    Advantages advantages = advantages(scored, rewards);
+    double rolloutSeconds = seconds(start);
+
+    listener.phase(step, Phase.UPDATE);
+    long updateStart = System.nanoTime();
+    Updated updated = update(rollout.episodes(), advantages.values());
+    double updateSeconds = seconds(updateStart);
+
+    long tokens = rollout.episodes().stream().mapToLong(Episode::totalTokens).sum();
+    state = new RunState(step, state.optimizerSteps() + updated.count, state.numTokens() + tokens, state.skippedUpdates() + updated.skipped,
+        state.trainData(), state.trackerOffsets());
+    metrics.put(Metrics.EPOCH, (double) step / order.stepsPerEpoch());
+    metrics.putRewards(rewards, advantages);
+    metrics.putCompletions(scored.stream().mapToInt(e -> e.episode().tokenIds().length).toArray(), finished(scored));
+    updated.metrics.forEach(metrics::put);
+    metrics.put(Metrics.LEARNING_RATE, updated.learningRate);
+    metrics.put(Metrics.NUM_TOKENS, state.numTokens());
+    metrics.put("skipped_updates", state.skippedUpdates());
+    metrics.put(Metrics.ROLLOUT_TOKENS_PER_S, rollout.stats().tokensPerSecond());
+    metrics.put(Metrics.TRAIN_TOKENS_PER_S, updateSeconds == 0 ? 0 : updated.trainedTokens / updateSeconds);
+    metrics.put(Metrics.TIME + "rollout", rolloutSeconds);
+    metrics.put(Metrics.TIME + "update", updateSeconds);
+    tracker.samples(Samples.of(step, scored));
+    metrics.put(Metrics.STEP_TIME, seconds(start));
+    int interval = config.training().evalInterval();
+    if (interval > 0 && (step % interval == 0 || step == totalSteps)) {
+      evaluate(step, metrics);
+    }
+    report(step, metrics);
+    int every = config.training().checkpointInterval();
+    if (every > 0 && step % every == 0 && step < totalSteps) {
+      checkpoint();
+    }
+  }
+
+  private Generator.Rollout generate(List<RolloutRequest> requests, int step) {
+    RolloutOptions options = config.rollout();
+    SamplingParams params = new SamplingParams((float) options.temperature(), options.topK(), (float) options.topP(), (float) options.minP(),
+        (float) options.repetitionPenalty(), options.maxNewTokens());
+    return interruptibly(() -> generator.generate(requests, params, config.training().seed(), step, listener.rolloutListener(step, Phase.ROLLOUT)));
+  }
+
+  private interface Work<T> {
+    T run();
+  }
+
+  /** A rollout may be ended by {@link #requestStop}; an update may not, since half of one is no state to keep. */
+  private <T> T interruptibly(Work<T> work) {
+    rollingOut = Thread.currentThread();
+    try {
+      if (stopRequested) {
+        throw new CancellationException();
+      }
+      return work.run();
+    } finally {
+      rollingOut = null;
+    }
+  }
+
+  private List<Reward> rewards(List<ScoredEpisode> scored, int step) {
+    List<Reward> rewards = scored.stream().map(ScoredEpisode::reward).toList();
+    if (!config.training().shuffleRewards()) {
+      return rewards;
+    }
+    int[] dealt = new BatchOrder(rewards.size(), rewards.size(), config.training().seed(), true).order(step);
+    return Arrays.stream(dealt).mapToObj(rewards::get).toList();
+  }
+
+  private Advantages advantages(List<ScoredEpisode> scored, List<Reward> rewards) {
+    int[] groups = scored.stream().mapToInt(ScoredEpisode::group).toArray();
+    return config.advantageEstimator().estimate(GroupedRewards.of(groups, rewards.stream().mapToDouble(Reward::total).toArray()));
+  }
+
+  /** Sums over the updates of one rollout. */
+  private static final class Updated {
+    final Map<String, Double> metrics = new LinkedHashMap<>();
+    int count;
+    int skipped;
+    long trainedTokens;
+    double learningRate;
+
+    void add(PolicyUpdate.Result result, double rate) {
+      ObjectiveMetrics objective = result.metrics();
+      count++;
+      skipped += result.optimizer().skipped() ? 1 : 0;
+      trainedTokens += result.trainedTokens();
+      learningRate = rate;
+      objective.toMap().forEach((name, value) -> metrics.merge(name, value, Double::sum));
+      metrics.merge(Metrics.GRAD_NORM, result.optimizer().gradNorm(), Double::sum);
+      if (!result.mismatch().isEmpty()) {
+        metrics.put(Metrics.LOGP_DIFFERENCE_MEAN, result.mismatch().mean());
+        metrics.put(Metrics.LOGP_DIFFERENCE_MAX, result.mismatch().max());
+      }
+    }
+
+    /** Metrics of the updates' objective are means over the updates. */
+    void average() {
+      metrics.replaceAll((name, value) -> name.startsWith("sampling/") ? value : value / count);
+    }
+  }
+
+  /** The optimizer steps of one rollout: its questions, in order, cut into mini-batches. */
+  private Updated update(List<Episode> episodes, double[] advantages) {
+    List<float[]> refLogprobs = reference == null ? null : reference.logprobs(episodes);
+    Updated updated = new Updated();
+    int answers = config.rollout().answersPerQuestion();
+    int questions = episodes.size() / answers;
+    int updates = Math.min(config.grpo().updatesPerRollout(), questions);
+    for (int u = 0; u < updates; u++) {
+      int from = (int) ((long) questions * u / updates) * answers;
+      int to = (int) ((long) questions * (u + 1) / updates) * answers;
+      double rate = schedule.at(state.optimizerSteps() + u);
+      updated.add(update.step(episodes.subList(from, to), Arrays.copyOfRange(advantages, from, to),
+          refLogprobs == null ? null : refLogprobs.subList(from, to), rate, u == 0), rate);
+    }
+    updated.average();
+    return updated;
+  }
+
+  private void evaluate(int step, Metrics metrics) {
+    if (config.training().evalInterval() == 0) {
+      return;
+    }
+    listener.phase(step, Phase.EVALUATION);
+    long start = System.nanoTime();
+    int maxNewTokens = config.rollout().maxNewTokens();
+    Evaluator.Result greedy = interruptibly(() ->
+        evaluator.evaluate(evalProblems, SamplingParams.greedy(maxNewTokens), 1, listener.rolloutListener(step, Phase.EVALUATION)));
+    metrics.put(Metrics.EVAL_ACCURACY_GREEDY, greedy.accuracy().accuracy());
+    metrics.put(Metrics.EVAL_MEAN_LENGTH, greedy.meanTokens());
+    List<ScoredEpisode> sampled = List.of();
+    int samples = config.training().evalSamples();
+    if (samples > 0) {
+      float temperature = (float) config.rollout().temperature();
+      Evaluator.Result result = interruptibly(() -> evaluator.evaluate(evalProblems, SamplingParams.atTemperature(temperature, maxNewTokens),
+          samples, listener.rolloutListener(step, Phase.EVALUATION)));
+      metrics.put(Metrics.EVAL_ACCURACY_SAMPLED, result.accuracy().accuracy());
+      sampled = result.answers();
+    }
+    directory.writeEvaluation(step, greedy.answers(), sampled);
+    metrics.put(Metrics.TIME + "eval", seconds(start));
+  }
+
+  private void report(int step, Metrics metrics) {
+    tracker.metrics(step, metrics.asMap());
+    listener.step(step, metrics.asMap());
+  }
+
+  private void checkpoint() {
+    listener.phase(state.step(), Phase.CHECKPOINT);
+    state = new RunState(state.step(), state.optimizerSteps(), state.numTokens(), state.skippedUpdates(), state.trainData(), tracker.offsets());
+    directory.checkpoint(state, config, session, optimizer).ifPresent(folder -> listener.checkpoint(state.step(), folder));
+  }
+
+  private static boolean[] finished(List<ScoredEpisode> scored) {
+    boolean[] finished = new boolean[scored.size()];
+    for (int i = 0; i < finished.length; i++) {
+      finished[i] = scored.get(i).episode().finished();
+    }
+    return finished;
+  }
+
+  private static double seconds(long since) {
+    return (System.nanoTime() - since) * 1e-9;
+  }
+
+  @Override
+  public void close() {
+    tracker.close();
+    if (reference != null) {
+      reference.close();
+    }
+    optimizer.close();
+    gradients.close();
+    pass.close();
+    generator.close();
+    model.close();
+    session.close();
+  }
+}

@@ -1,0 +1,27 @@
+package io.github.grpo4j.train.config;
+
+/**
+ * What the run computes on.
+ *
+ * @param device CPU, CUDA, or AUTO: CUDA where there is a usable GPU
+ * @param threads threads of the CPU back end; 0: one per core. The results do not depend on it
+ */
+public record BackendOptions(Device device, int threads) {
+  /** Kinds of device. */
+  public enum Device {
+    AUTO,
+    CPU,
+    CUDA
+  }
+
+  static final BackendOptions DEFAULTS = new BackendOptions(Device.AUTO, 0);
+
+  public BackendOptions {
+    Check.atLeast(0, "backend.threads", threads);
+  }
+
+  /** {@link #threads}, with 0 replaced by the number of cores. */
+  public int resolvedThreads() {
+    return threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+  }
+}

@@ -1,0 +1,59 @@
+package io.github.grpo4j.train.config;
+
+import io.github.grpo4j.grpo.AdvantageEstimator;
+import io.github.grpo4j.grpo.Objective;
+
+/**
+ * All options of a run, resolved: no key is missing any more.
+ *
+ * @param model which model is trained
+ * @param backend what it runs on
+ * @param data which problems it works on
+ * @param prompt how a problem is put to it
+ * @param rollout how answers are sampled
+ * @param reward what an answer is worth
+ * @param grpo how rewards become a gradient
+ * @param optimizer how the gradient becomes new weights
+ * @param training length, evaluation, checkpoints
+ * @param sft supervised warm-up, used by the {@code sft} command alone
+ */
+public record RunConfig(
+    ModelOptions model,
+    BackendOptions backend,
+    DataOptions data,
+    PromptOptions prompt,
+    RolloutOptions rollout,
+    RewardOptions reward,
+    GrpoOptions grpo,
+    OptimizerOptions optimizer,
+    TrainingOptions training,
+    SftOptions sft) {
+  /** What a key means that is left out: suited to a real model of 0.5 to 7 billion weights. */
+  public static final RunConfig DEFAULTS = new RunConfig(
+      ModelOptions.DEFAULTS, BackendOptions.DEFAULTS, DataOptions.DEFAULTS, PromptOptions.DEFAULTS, RolloutOptions.DEFAULTS,
+      RewardOptions.DEFAULTS, GrpoOptions.DEFAULTS, OptimizerOptions.DEFAULTS, TrainingOptions.DEFAULTS, SftOptions.DEFAULTS);
+
+  public RunConfig {
+    long longest = (long) data.maxPromptTokens() + rollout.maxNewTokens();
+    Check.that(training.microBatchTokens() >= longest, "training.micro_batch_tokens", training.microBatchTokens(),
+        "at least " + longest + ", so that one episode of the longest prompt (data.max_prompt_tokens) and the longest answer"
+            + " (rollout.max_new_tokens) fits");
+    Check.that(grpo.updatesPerRollout() <= rollout.questionsPerStep(), "grpo.updates_per_rollout", grpo.updatesPerRollout(),
+        "at most " + rollout.questionsPerStep() + " (rollout.questions_per_step): an update needs a question of its own");
+  }
+
+  /** How rewards become advantages. */
+  public AdvantageEstimator advantageEstimator() {
+    return grpo.estimator();
+  }
+
+  /** How advantages become a loss. */
+  public Objective objective() {
+    return grpo.objective(rollout.maxNewTokens());
+  }
+
+  /** Episodes of a full step. */
+  public int episodesPerStep() {
+    return Math.multiplyExact(rollout.questionsPerStep(), rollout.answersPerQuestion());
+  }
+}

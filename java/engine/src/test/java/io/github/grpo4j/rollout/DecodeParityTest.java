@@ -1,0 +1,166 @@
+package io.github.grpo4j.rollout;
+
+import static io.github.grpo4j.testing.Accuracy.assertSameBits;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.grpo4j.backend.DType;
+import io.github.grpo4j.model.CausalLm.Recompute;
+import io.github.grpo4j.model.KvCache;
+import io.github.grpo4j.model.LossHead.Scores;
+import io.github.grpo4j.rollout.Generator.Limits;
+import io.github.grpo4j.rollout.Generator.Rollout;
+import io.github.grpo4j.testing.OpenModel;
+import io.github.grpo4j.train.GradientPass;
+import io.github.grpo4j.train.GradientPass.Sample;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * An answer is the same to the bit however it was drawn: prompts around the edges of cache blocks, groups that share prompt
+ * blocks, any number of rows together, caches so small that answers wait for each other, any number of threads. And the
+ * training forward pass gives its tokens exactly the log-probs and entropies that were stored.
+ */
+@Tag("fixtures")
+class DecodeParityTest {
+  private static final int MAX_NEW = 40;
+  private static final int[] PROMPT_LENGTHS = {1, 2, 31, 32, 33, 34, 63, 64, 65, 66, 97};
+  private static final int MAX_TOKENS = 97 + MAX_NEW;
+  private static final SamplingParams PARAMS = SamplingParams.atTemperature(0.8f, MAX_NEW);
+  private static final long SEED = 7;
+  private static final int STEP = 3;
+
+  static Stream<Arguments> models() {
+    return OpenModel.fixtureNames().stream().flatMap(name -> Stream.of(DType.F32, DType.BF16).map(t -> Arguments.of(name, t)));
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  void trainingForwardGivesTheStoredScores(String name, DType dtype) {
+    try (OpenModel open = OpenModel.fixture(name, dtype, 2);
+        GradientPass pass = new GradientPass(open.model(), 300, MAX_TOKENS, Recompute.NONE)) {
+      List<Episode> episodes = draw(open, requests(open, 3), Limits.of(64, MAX_TOKENS), PARAMS);
+      assertTrue(episodes.stream().anyMatch(Episode::finished), "some answers end by themselves");
+      assertTrue(episodes.stream().anyMatch(episode -> episode.tokenIds().length == MAX_NEW), "some reach the limit");
+      assertScores(pass, episodes, PARAMS.logprobTemperature());
+
+      SamplingParams filtered = new SamplingParams(1.3f, 20, 0.9f, 0.02f, 1.1f, MAX_NEW);
+      assertScores(pass, draw(open, requests(open, 1), Limits.of(5, MAX_TOKENS), filtered), 1.3f);
+    }
+  }
+
+  private static void assertScores(GradientPass pass, List<Episode> episodes, float temperature) {
+    List<Sample> samples = episodes.stream().map(episode -> new Sample(
+        IntStream.concat(Arrays.stream(episode.promptIds()), Arrays.stream(episode.tokenIds())).toArray(),
+        episode.promptIds().length, null)).toList();
+    List<Scores> scores = pass.score(samples, temperature);
+    for (int i = 0; i < episodes.size(); i++) {
+      Episode episode = episodes.get(i);
+      String what = "problem " + episode.problem() + " (" + episode.promptIds().length + " tokens) answer " + episode.answer();
+      assertSameBits(what + " log-prob", episode.logprobs(), scores.get(i).logprob());
+      assertSameBits(what + " entropy", episode.entropies(), scores.get(i).entropy());
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  void answersDoNotDependOnTheBatch(String name, DType dtype) {
+    List<Episode> expected;
+    int oneSequence = KvCache.blocksFor(MAX_TOKENS) + 1;
+    try (OpenModel open = OpenModel.fixture(name, dtype, 2)) {
+      List<RolloutRequest> requests = requests(open, 3);
+      expected = draw(open, requests, Limits.of(64, MAX_TOKENS), PARAMS);
+      for (Limits limits : List.of(
+          Limits.of(1, MAX_TOKENS),
+          Limits.of(3, MAX_TOKENS),
+          new Limits(64, MAX_TOKENS, oneSequence, 1024),
+          new Limits(7, MAX_TOKENS, 2 * oneSequence, 1),
+          new Limits(64, 250, 100, 70))) {
+        assertSame(limits.toString(), expected, draw(open, requests, limits, PARAMS));
+      }
+      List<RolloutRequest> reversed = new ArrayList<>(requests);
+      Collections.reverse(reversed);
+      assertSame("reversed", expected, draw(open, reversed, Limits.of(5, MAX_TOKENS), PARAMS));
+      assertSame("each alone", expected, requests.stream()
+          .flatMap(request -> draw(open, List.of(request), Limits.of(5, MAX_TOKENS), PARAMS).stream()).toList());
+      List<Episode> fewer = draw(open, requests.stream()
+          .map(request -> new RolloutRequest(request.problem(), request.promptIds(), 1)).toList(), Limits.of(4, MAX_TOKENS), PARAMS);
+      assertSame("one answer each", expected.stream().filter(episode -> episode.answer() == 0).toList(), fewer);
+    }
+    try (OpenModel open = OpenModel.fixture(name, dtype, 1)) {
+      assertSame("one thread", expected, draw(open, requests(open, 3), Limits.of(16, MAX_TOKENS), PARAMS));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  void seedStepProblemAndAnswerEachChangeTheDraw(String name, DType dtype) {
+    try (OpenModel open = OpenModel.fixture(name, dtype, 2);
+        Generator generator = generator(open, Limits.of(8, MAX_TOKENS))) {
+      int[] prompt = {1, 2, 3};
+      List<RolloutRequest> requests = List.of(new RolloutRequest(10, prompt, 2), new RolloutRequest(11, prompt, 1));
+      List<int[]> drawn = new ArrayList<>();
+      generator.generate(requests, PARAMS, 1, 1, RolloutListener.NONE).episodes().forEach(e -> drawn.add(e.tokenIds()));
+      drawn.add(generator.generate(requests, PARAMS, 2, 1, RolloutListener.NONE).episodes().get(0).tokenIds());
+      drawn.add(generator.generate(requests, PARAMS, 1L << 32 | 1, 1, RolloutListener.NONE).episodes().get(0).tokenIds());
+      drawn.add(generator.generate(requests, PARAMS, 1, 2, RolloutListener.NONE).episodes().get(0).tokenIds());
+      assertEquals(drawn.size(), drawn.stream().map(Arrays::toString).collect(Collectors.toSet()).size(), "all differ");
+      assertArrayEquals(drawn.get(0),
+          generator.generate(requests, PARAMS, 1, 1, RolloutListener.NONE).episodes().get(0).tokenIds(), "drawn again");
+    }
+  }
+
+  /** Groups of 1 to {@code answers} answers, one for each prompt length. */
+  private static List<RolloutRequest> requests(OpenModel open, int answers) {
+    Random random = new Random(5);
+    List<RolloutRequest> requests = new ArrayList<>();
+    for (int length : PROMPT_LENGTHS) {
+      int[] prompt = random.ints(length, 0, open.config().vocabSize()).toArray();
+      requests.add(new RolloutRequest(100 + requests.size(), prompt, 1 + requests.size() % answers));
+    }
+    return requests;
+  }
+
+  /** Every 32nd token ends an answer, so that lengths differ and places in the batch become free at all times. */
+  private static Generator generator(OpenModel open, Limits limits) {
+    Set<Integer> eos = IntStream.range(0, open.config().vocabSize()).filter(id -> id % 32 == 5).boxed().collect(Collectors.toSet());
+    return new Generator(open.model(), limits, eos, open.config().vocabSize(), Arrays::toString);
+  }
+
+  private static List<Episode> draw(OpenModel open, List<RolloutRequest> requests, Limits limits, SamplingParams params) {
+    try (Generator generator = generator(open, limits)) {
+      Rollout rollout = generator.generate(requests, params, SEED, STEP, RolloutListener.NONE);
+      assertEquals(requests.stream().mapToInt(RolloutRequest::answers).sum(), rollout.episodes().size());
+      assertFalse(rollout.stats().decodedRows() > rollout.stats().decodeSteps() * limits.maxRows());
+      return rollout.episodes();
+    }
+  }
+
+  private static void assertSame(String what, List<Episode> expected, List<Episode> actual) {
+    assertEquals(expected.size(), actual.size(), what);
+    for (Episode episode : expected) {
+      Episode same = actual.stream().filter(e -> e.problem() == episode.problem() && e.answer() == episode.answer())
+          .findFirst().orElseThrow();
+      String which = what + ": problem " + episode.problem() + " answer " + episode.answer();
+      assertArrayEquals(episode.tokenIds(), same.tokenIds(), which);
+      assertArrayEquals(episode.promptIds(), same.promptIds(), which);
+      assertSameBits(which, episode.logprobs(), same.logprobs());
+      assertSameBits(which, episode.entropies(), same.entropies());
+      assertEquals(episode.finishReason(), same.finishReason(), which);
+      assertEquals(episode.text(), same.text(), which);
+    }
+  }
+}

@@ -1,0 +1,93 @@
+// Attention over the paged KV cache: decode, chunked prefill, answers that share the blocks of their prompt.
+//
+// k_cache [blocks, kv_heads, head_dim, 32], v_cache [blocks, kv_heads, 32, head_dim]: a block of one kv head is exactly what a
+// tile of attention_tile.h reads, so the rows come out with the bits of g4_attention. Decode is bound by memory: every cached
+// key and value is read once for all query heads of its group.
+#pragma once
+
+#include "kernels/attention_tile.h"
+
+namespace g4::G4_ISA {
+
+inline int kv_append(g4_stream handle, g4_ptr k_cache, g4_ptr v_cache, g4_cptr k, g4_cptr v, int64_t kv_stride, g4_cptr slots_i32, int64_t tokens, int64_t kv_heads, int64_t head_dim, int dtype) {
+  const int32_t* slots = static_cast<const int32_t*>(slots_i32);
+  return with_type(dtype, [&](auto type) {
+    using T = decltype(type);
+    for_rows(stream_of(handle), tokens, double(kv_heads * head_dim) * 1.5, [&](int64_t begin, int64_t end, int) {
+      for (int64_t t = begin; t < end; t++) {
+        if (slots[t] < 0) continue;
+        const int64_t offset = slots[t] % kBlockKeys;
+        for (int64_t h = 0; h < kv_heads; h++) {
+          const int64_t base = (slots[t] / kBlockKeys * kv_heads + h) * kBlockKeys * head_dim;
+          const T* key = static_cast<const T*>(k) + t * kv_stride + h * head_dim;
+          const T* value = static_cast<const T*>(v) + t * kv_stride + h * head_dim;
+          T* keys = static_cast<T*>(k_cache) + base + offset;
+          for (int64_t d = 0; d < head_dim; d++) keys[d * kBlockKeys] = key[d];
+          std::copy(value, value + head_dim, static_cast<T*>(v_cache) + base + offset * head_dim);
+        }
+      }
+    });
+    return G4_OK;
+  });
+}
+
+template <class T>
+struct PagedAttention {
+  T* o;
+  const T* q;
+  int64_t q_stride;
+  const T* k_cache;
+  const T* v_cache;
+  const int32_t* block_table;
+  int64_t max_blocks;
+  const int32_t* cu_q;
+  const int32_t* kv_lens;
+  int64_t heads, kv_heads, head_dim;
+
+  int64_t group() const { return heads / kv_heads; }
+  int64_t rows(int64_t sequence) const { return cu_q[sequence + 1] - cu_q[sequence]; }
+
+  // Rows of one kv head are numbered as in attention.h, with the first query row as position 0.
+  void tile(float* scratch, int64_t sequence, int64_t kv_head, int64_t first) const {
+    const int64_t start = cu_q[sequence];
+    const int64_t last = std::min(first + kQueryRows, rows(sequence) * group());
+    const int64_t before = kv_lens[sequence] - rows(sequence);
+    AttentionTile tile(scratch, head_dim);
+    for (int64_t i = first; i < last; i++) {
+      const int64_t row = i / group();
+      tile.add_row(q + (start + row) * q_stride + (kv_head * group() + i % group()) * head_dim, before + row + 1, head_dim);
+    }
+    const auto block = [&](int64_t b) { return (int64_t(block_table[sequence * max_blocks + b]) * kv_heads + kv_head) * kBlockKeys * head_dim; };
+    tile.attend(head_dim, head_dim, [&](int64_t b) { return k_cache + block(b); }, [&](int64_t b) { return v_cache + block(b); });
+    for (int64_t i = first; i < last; i++)
+      tile.write(int(i - first), o + ((start + i / group()) * heads + kv_head * group() + i % group()) * head_dim, nullptr, head_dim);
+  }
+};
+
+inline int attention_paged(g4_stream handle, g4_ptr o, g4_cptr q, int64_t q_stride, g4_cptr k_cache, g4_cptr v_cache, g4_cptr block_table_i32, int64_t max_blocks, g4_cptr cu_q_i32, g4_cptr kv_lens_i32, int64_t sequences, int64_t heads, int64_t kv_heads, int64_t head_dim, int dtype) {
+  Stream& stream = stream_of(handle);
+  if (size_t(AttentionTile::floats(head_dim)) * sizeof(float) > Stream::kScratchBytes) return G4_UNSUPPORTED;
+  return with_type(dtype, [&](auto type) {
+    using T = decltype(type);
+    const PagedAttention<T> op{static_cast<T*>(o), static_cast<const T*>(q), q_stride, static_cast<const T*>(k_cache), static_cast<const T*>(v_cache),
+                               static_cast<const int32_t*>(block_table_i32), max_blocks, static_cast<const int32_t*>(cu_q_i32),
+                               static_cast<const int32_t*>(kv_lens_i32), heads, kv_heads, head_dim};
+    int64_t most_rows = 0;
+    double pairs = 0;
+    for (int64_t b = 0; b < sequences; b++) {
+      most_rows = std::max(most_rows, op.rows(b));
+      pairs += double(op.rows(b)) * double(op.kv_lens[b]) * double(heads);
+    }
+    const int64_t tiles = (most_rows * op.group() + kQueryRows - 1) / kQueryRows;
+    const int64_t count = sequences * kv_heads * tiles;
+    for_tasks(stream, count, attention_ns(pairs, head_dim) / double(std::max<int64_t>(count, 1)), [&](int64_t i, int thread) {
+      const int64_t pair = i % (sequences * kv_heads);
+      const int64_t row = (tiles - 1 - i / (sequences * kv_heads)) * kQueryRows;
+      if (row >= op.rows(pair / kv_heads) * op.group()) return;
+      op.tile(reinterpret_cast<float*>(stream.scratch(thread)), pair / kv_heads, pair % kv_heads, row);
+    });
+    return G4_OK;
+  });
+}
+
+}  // namespace g4::G4_ISA

@@ -1,0 +1,162 @@
+// The register tile that all matrix products run on.
+//
+//   c[r][n] = init[r][n] + sum over k of a[r][k] * b[k][n]        r < R rows, n < 32 columns of each of P panels
+//
+// One accumulator lane per output element walks k from first to last with fused products, so the bits of an element depend
+// on its own row of a, its own column of b and k alone: not on R, P, the instruction set's width or who computes the rest.
+//
+// Operands are sequences of 32-bit words. b has 32 words a step, one per column: a float, or a pair of bf16 of which the
+// odd element is multiplied first and then the even one (the order of vdpbf16ps). a is laid out by the packers of
+// operands.h with strides known at compile time, so that the loop needs one address register for all rows.
+//
+// Tile size: AVX-512 has 32 registers: 12 rows x 2 vectors of sums, 2 of b, the rest for broadcasts; a step is 24 products
+// and 14 loads, so the two load ports keep up with the two multipliers. AVX2 has 16: 6 x 2, on half a panel at a time.
+// A tile of few rows has too few independent sums to fill the multipliers (latency 4, two a cycle: 8 are needed), so tiles
+// of 1, 2 and 3 rows take several panels at once.
+#pragma once
+
+#include <cstdint>
+
+#include "simd/bf16.h"
+
+namespace g4::G4_ISA {
+
+constexpr int kPanel = 32;  // columns (rows of the weight) in one packed panel
+constexpr int kTileRows = V::kLanes == 16 ? 12 : 6;
+constexpr int kTileColumns = 2 * V::kLanes;
+
+// Where a tile goes: row stride of c and its distance between panels, and what the sums start from (null: zero).
+struct TileOut {
+  float* c;
+  int64_t row_stride;
+  int64_t panel_stride;
+  const float* init;
+  int64_t init_row_stride;
+  int64_t init_panel_stride;
+};
+
+// What the tile fetches into the L2 cache while it computes, since the next block of b is otherwise waited for: `lines`
+// cache lines of each panel every 4 steps, from `address` on.
+struct Ahead {
+  const char* address = nullptr;
+  int64_t stride = 0;  // bytes between lines
+  int64_t lines = 0;
+  int64_t panel_stride = 0;
+};
+
+// How a word of b meets a word of a.
+struct FloatStep {  // both floats
+  static constexpr int kWordsOfA = 1;
+  static V multiply(V acc, const float* a, V b) { return fma(V::set(*a), b, acc); }
+};
+struct SplitPairStep {  // b a bf16 pair, a two floats in the order of multiplication (odd, even)
+  static constexpr int kWordsOfA = 2;
+};
+#ifdef G4_HAS_DPBF16
+struct DotPairStep {  // both bf16 pairs
+  static constexpr int kWordsOfA = 1;
+  static V multiply(V acc, const float* a, V b) { return dot_pairs(acc, V::set(*a), b); }
+};
+#endif
+
+constexpr int kMostPanels = 4;
+
+// Panels that a tile of some rows takes at once.
+constexpr int panels_of_tile(int rows) {
+  return V::kLanes < 16 ? 1 : rows == 1 ? kMostPanels : rows <= 3 ? 2 : 1;
+}
+
+// kRow, kStep: words of a between rows and between steps.
+template <class Step, int R, int P, int kRow, int kStep>
+void multiply_tile(const float* a, const float* b, int64_t b_panel_stride, int64_t steps, const TileOut& out, Ahead ahead) {
+  for (int column = 0; column < kPanel; column += kTileColumns) {
+    V acc[R][P][2];
+#pragma GCC unroll 12
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+      for (int p = 0; p < P; p++) {
+        acc[r][p][0] = acc[r][p][1] = V::zero();
+        for (int line = 0; line < kTileColumns; line += 16) __builtin_prefetch(out.c + r * out.row_stride + p * out.panel_stride + column + line, 1);
+      }
+
+    const float* bs = b + column;
+    const float* as = a;
+    const auto step = [&]() __attribute__((always_inline)) {
+#pragma GCC unroll 4
+      for (int p = 0; p < P; p++) {
+        const V w0 = V::load(bs + p * b_panel_stride);
+        const V w1 = V::load(bs + p * b_panel_stride + V::kLanes);
+        if constexpr (Step::kWordsOfA == 2) {
+          const V odd0 = odd_of_pairs(w0), odd1 = odd_of_pairs(w1);
+          const V even0 = even_of_pairs(w0), even1 = even_of_pairs(w1);
+#pragma GCC unroll 12
+          for (int r = 0; r < R; r++) {
+            const V x = V::set(as[r * kRow]);
+            acc[r][p][0] = fma(x, odd0, acc[r][p][0]);
+            acc[r][p][1] = fma(x, odd1, acc[r][p][1]);
+          }
+#pragma GCC unroll 12
+          for (int r = 0; r < R; r++) {
+            const V x = V::set(as[r * kRow + kStep]);
+            acc[r][p][0] = fma(x, even0, acc[r][p][0]);
+            acc[r][p][1] = fma(x, even1, acc[r][p][1]);
+          }
+        } else {
+#pragma GCC unroll 12
+          for (int r = 0; r < R; r++) {
+            acc[r][p][0] = Step::multiply(acc[r][p][0], as + r * kRow, w0);
+            acc[r][p][1] = Step::multiply(acc[r][p][1], as + r * kRow, w1);
+          }
+        }
+      }
+      bs += kPanel;
+      as += Step::kWordsOfA * kStep;
+    };
+    int64_t s = 0;
+    for (; s + 4 <= steps; s += 4) {
+      for (int64_t line = 0; line < ahead.lines; line++) {
+#pragma GCC unroll 4
+        for (int p = 0; p < P; p++) __builtin_prefetch(ahead.address + p * ahead.panel_stride, 0, 2);
+        ahead.address += ahead.stride;
+      }
+      step();
+      step();
+      step();
+      step();
+    }
+    for (; s < steps; s++) step();
+    ahead.lines = 0;
+
+#pragma GCC unroll 12
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+      for (int p = 0; p < P; p++)
+#pragma GCC unroll 2
+        for (int h = 0; h < 2; h++) {
+          const int64_t lane = column + h * V::kLanes;
+          V sum = acc[r][p][h];
+          if (out.init != nullptr) sum = V::load(out.init + r * out.init_row_stride + p * out.init_panel_stride + lane) + sum;
+          sum.store(out.c + r * out.row_stride + p * out.panel_stride + lane);
+        }
+  }
+}
+
+using TileKernel = void (*)(const float* a, const float* b, int64_t b_panel_stride, int64_t steps, const TileOut& out, Ahead ahead);
+
+// The kernels for 1 .. kTileRows rows: one panel at a time, and panels_of_tile(rows) at a time.
+template <class Step, int kRow, int kStep>
+struct TileKernels {
+  TileKernel one[kTileRows + 1];
+  TileKernel several[kTileRows + 1];
+
+  constexpr TileKernels() : one{}, several{} { fill<kTileRows>(); }
+
+  template <int R>
+  constexpr void fill() {
+    one[R] = multiply_tile<Step, R, 1, kRow, kStep>;
+    several[R] = multiply_tile<Step, R, panels_of_tile(R), kRow, kStep>;
+    if constexpr (R > 1) fill<R - 1>();
+  }
+};
+
+}  // namespace g4::G4_ISA
