@@ -344,7 +344,7 @@ void test_optimizer(const Device& d, int64_t n, int64_t k, bool packed_pairs, bo
   g.fill_random(random);
   for (int64_t i = 0; i < count; i++) v[i] = 0.01f * std::abs(random.uniform());
   const Buffer<float> p0(p), m0(m), v0(v);
-  const g4_adamw_settings s{1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 1.0f - 0.9f * 0.9f, 1.0f - 0.95f * 0.95f, 0.7f};
+  const g4_adamw_settings s{0.9, 0.95, 1e-3f, 1e-8f, 0.1f, 1.0f - 0.9f * 0.9f, 1.0f - 0.95f * 0.95f, 0.7f};
   const std::string name = "adamw " + d.name + " count=" + std::to_string(count);
   g4_ptr to = bf16_weight ? static_cast<void*>(half.data()) : weight.data();
   check(d.kernels->adamw(d.stream, to, bf16_weight ? G4_BF16 : G4_F32, packed_pairs, p.data(), m.data(), v.data(), g.data(), count, &s) == G4_OK, name);
