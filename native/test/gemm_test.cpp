@@ -344,7 +344,7 @@ void test_optimizer(const Device& d, int64_t n, int64_t k, bool packed_pairs, bo
   g.fill_random(random);
   for (int64_t i = 0; i < count; i++) v[i] = 0.01f * std::abs(random.uniform());
   const Buffer<float> p0(p), m0(m), v0(v);
-  const g4_adamw_settings s{1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 1.0f - 0.9f * 0.9f, 1.0f - 0.95f * 0.95f, 0.7f};
+  const g4_adamw_settings s{0.9, 0.95, 1e-3f, 1e-8f, 0.1f, 1.0f - 0.9f * 0.9f, 1.0f - 0.95f * 0.95f, 0.7f};
   const std::string name = "adamw " + d.name + " count=" + std::to_string(count);
   g4_ptr to = bf16_weight ? static_cast<void*>(half.data()) : weight.data();
   check(d.kernels->adamw(d.stream, to, bf16_weight ? G4_BF16 : G4_F32, packed_pairs, p.data(), m.data(), v.data(), g.data(), count, &s) == G4_OK, name);
@@ -414,6 +414,8 @@ int main() {
   const Shape shapes[] = {{1, 1, 1},    {1, 32, 2},    {2, 33, 3},     {3, 64, 96},   {7, 31, 257},   {12, 96, 256},
                           {13, 100, 513}, {25, 40, 17},  {37, 192, 96},  {64, 65, 700}, {130, 288, 259}, {8, 1300, 130},
                           {300, 70, 33}, {530, 40, 20}};
+  // Deep ones: more packed rows than one stretch of the depth holds, in each of the products.
+  const Shape deep[] = {{300, 40, 1300}, {2, 33, 12001}, {300, 1300, 40}, {1300, 33, 300}};
   for (const Shape& s : shapes) {
     for (bool accumulate : {false, true}) {
       const bool bias = (s.m % 2 == 1) != accumulate;
@@ -425,8 +427,12 @@ int main() {
       test_backward<bf16, float>(all, s.m, s.n, s.k, accumulate);
     }
   }
-  test_backward<float, float>(all, 600, 33, 40, false);
-  test_backward<bf16, bf16>(all, 601, 33, 40, false);
+  for (const Shape& s : deep) {
+    test_forward<float, float>(all, s.m, s.n, s.k, true, s.m == 2);
+    test_forward<bf16, bf16>(all, s.m, s.n, s.k, true, s.m == 2);
+    test_backward<float, float>(all, s.m, s.n, s.k, true);
+    test_backward<bf16, bf16>(all, s.m, s.n, s.k, false);
+  }
   test_sum_squares(all, 0);
   test_sum_squares(all, 5);
   test_sum_squares(all, 200003);
@@ -453,5 +459,6 @@ int main() {
     }
     test_optimizer(d, 1000, 96, true, true);
   }
+  for (const Device& d : all) g4_stream_destroy(d.stream);
   return report();
 }

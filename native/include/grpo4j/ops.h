@@ -159,7 +159,8 @@ G4_API int g4_filtered_probs(g4_stream stream, g4_ptr probs, g4_ptr logits, g4_c
 /* out f64 [2]: sum of squares, number of non-finite elements; added to what is there, in chunks of fixed order. */
 G4_API int g4_sum_squares(g4_stream stream, g4_ptr out_f64, g4_cptr grad, int64_t count);
 typedef struct g4_adamw_settings {
-  float learning_rate, beta1, beta2, epsilon, weight_decay;
+  double beta1, beta2; /* not float: 1 - 0.999f is off by 1.3e-5 */
+  float learning_rate, epsilon, weight_decay;
   float bias_correction1, bias_correction2; /* 1 - beta^t */
   float grad_scale;                         /* factor of the global-norm clip */
 } g4_adamw_settings;

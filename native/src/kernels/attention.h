@@ -41,20 +41,20 @@ struct AttentionForward {
                     std::min<int64_t>(kBlockKeys, length(sequence) - block * kBlockKeys), head_dim);
   }
 
-  // Rows of one kv head are numbered position * group + head in the group. This one does [first, first + kQueryRows).
+  // Rows [first, first + kQueryRows) of one kv head.
   void tile(float* scratch, const float* keys, int64_t sequence, int64_t kv_head, int64_t first) const {
     const int64_t start = cu_seqlens[sequence];
     const int64_t last = std::min(first + kQueryRows, length(sequence) * group());
     AttentionTile tile(scratch, head_dim);
-    for (int64_t i = first; i < last; i++) {
-      const int64_t position = i / group();
-      tile.add_row(q + (start + position) * q_stride + (kv_head * group() + i % group()) * head_dim, position + 1, head_dim);
-    }
+    GroupRow row(first, group());
+    for (int64_t i = first; i < last; i++, row.next(group()))
+      tile.add_row(q + (start + row.position) * q_stride + (kv_head * group() + row.head) * head_dim, row.position + 1, head_dim);
     const T* values = v + start * kv_stride + kv_head * head_dim;
     tile.attend(kv_stride, head_dim, [&](int64_t b) { return keys + b * kBlockKeys * head_dim; },
                 [&](int64_t b) { return values + b * kBlockKeys * kv_stride; });
-    for (int64_t i = first; i < last; i++) {
-      const int64_t out = (start + i / group()) * heads + kv_head * group() + i % group();
+    row = GroupRow(first, group());
+    for (int64_t i = first; i < last; i++, row.next(group())) {
+      const int64_t out = (start + row.position) * heads + kv_head * group() + row.head;
       tile.write(int(i - first), o + out * head_dim, lse == nullptr ? nullptr : lse + out, head_dim);
     }
   }

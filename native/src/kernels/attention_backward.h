@@ -131,17 +131,18 @@ struct AttentionBackward {
     for (int64_t first = 0; first < length * group; first += kQueryRows) {
       const int64_t last = std::min(first + kQueryRows, length * group);
       BackwardTile tile(tile_memory, head_dim);
-      const auto head = [&](int64_t i) { return kv_head * group + i % group; };
-      for (int64_t i = first; i < last; i++) {
-        const int64_t token = start + i / group;
-        const int64_t out = (token * in.heads + head(i)) * head_dim;
-        tile.add_row(in.q + token * in.q_stride + head(i) * head_dim, d_o + out, o + out, lse[token * in.heads + head(i)], i / group + 1, head_dim);
+      GroupRow row(first, group);
+      for (int64_t i = first; i < last; i++, row.next(group)) {
+        const int64_t token = start + row.position, head = kv_head * group + row.head;
+        const int64_t out = (token * in.heads + head) * head_dim;
+        tile.add_row(in.q + token * in.q_stride + head * head_dim, d_o + out, o + out, lse[token * in.heads + head], row.position + 1, head_dim);
       }
       for (int64_t b = 0; b * kBlockKeys < tile.keys; b++) step(tile, scratch, in.k + kv, length, b);
-      for (int64_t i = first; i < last; i++) {
-        const float* row = tile.d_q + (i - first) * stride;
-        T* to = dq + (start + i / group) * in.q_stride + head(i) * head_dim;
-        for_vectors(head_dim, [&](int64_t d, auto lanes) { store(load(row + d, lanes) * scale, to + d, lanes); });
+      row = GroupRow(first, group);
+      for (int64_t i = first; i < last; i++, row.next(group)) {
+        const float* sum = tile.d_q + (i - first) * stride;
+        T* to = dq + (start + row.position) * in.q_stride + (kv_head * group + row.head) * head_dim;
+        for_vectors(head_dim, [&](int64_t d, auto lanes) { store(load(sum + d, lanes) * scale, to + d, lanes); });
       }
     }
     for (int64_t j = 0; j < length; j++) {

@@ -47,20 +47,20 @@ struct PagedAttention {
   int64_t group() const { return heads / kv_heads; }
   int64_t rows(int64_t sequence) const { return cu_q[sequence + 1] - cu_q[sequence]; }
 
-  // Rows of one kv head are numbered as in attention.h, with the first query row as position 0.
+  // Rows [first, first + kQueryRows) of one kv head; position 0 is the first query row.
   void tile(float* scratch, int64_t sequence, int64_t kv_head, int64_t first) const {
     const int64_t start = cu_q[sequence];
     const int64_t last = std::min(first + kQueryRows, rows(sequence) * group());
     const int64_t before = kv_lens[sequence] - rows(sequence);
     AttentionTile tile(scratch, head_dim);
-    for (int64_t i = first; i < last; i++) {
-      const int64_t row = i / group();
-      tile.add_row(q + (start + row) * q_stride + (kv_head * group() + i % group()) * head_dim, before + row + 1, head_dim);
-    }
+    GroupRow row(first, group());
+    for (int64_t i = first; i < last; i++, row.next(group()))
+      tile.add_row(q + (start + row.position) * q_stride + (kv_head * group() + row.head) * head_dim, before + row.position + 1, head_dim);
     const auto block = [&](int64_t b) { return (int64_t(block_table[sequence * max_blocks + b]) * kv_heads + kv_head) * kBlockKeys * head_dim; };
     tile.attend(head_dim, head_dim, [&](int64_t b) { return k_cache + block(b); }, [&](int64_t b) { return v_cache + block(b); });
-    for (int64_t i = first; i < last; i++)
-      tile.write(int(i - first), o + ((start + i / group()) * heads + kv_head * group() + i % group()) * head_dim, nullptr, head_dim);
+    row = GroupRow(first, group());
+    for (int64_t i = first; i < last; i++, row.next(group()))
+      tile.write(int(i - first), o + ((start + row.position) * heads + kv_head * group() + row.head) * head_dim, nullptr, head_dim);
   }
 };
 

@@ -140,6 +140,18 @@ inline V hide(V x, int c, int seen, V hidden) {
   return select(less(V::load(kIndex + c * V::kLanes), V::set(float(seen))), x, hidden);
 }
 
+// The query rows of one kv head are numbered position * group + head in the group, so that rows beside each other see nearly
+// the same keys. Counted up rather than divided: a division costs as much as a short row.
+struct GroupRow {
+  int64_t position;
+  int64_t head;
+
+  GroupRow(int64_t row, int64_t group) : position(row / group), head(row % group) {}
+  void next(int64_t group) {
+    if (++head == group) head = 0, position++;
+  }
+};
+
 // Up to kQueryRows query rows on their way through the keys. Rows are ordered by position.
 struct AttentionTile {
   float* q;      // [kQueryRows][head_dim], scaled
@@ -214,13 +226,20 @@ struct AttentionTile {
     const int64_t stride = padded(head_dim);
     scores(p + first * kBlockKeys, q + first * head_dim, head_dim, rows - first, keys, head_dim);
     weigh(first, start);
-    const int common = int(std::min<int64_t>(kBlockKeys, visible[first] - start));
-    accumulate(acc + first * stride, stride, rows - first, rescale + first, Coefficients{p + first * kBlockKeys, kBlockKeys, 1}, values, value_stride, head_dim, common);
-    for (int r = first + 1; r < rows; r++) {
-      const int more = int(std::min<int64_t>(kBlockKeys, visible[r] - start)) - common;
-      if (more > 0)
-        accumulate(acc + r * stride, stride, 1, nullptr, Coefficients{p + r * kBlockKeys + common, kBlockKeys, 1}, values + common * value_stride, value_stride, head_dim, more);
+    const auto seen = [&](int r) { return int(std::min<int64_t>(kBlockKeys, visible[r] - start)); };
+    const auto add = [&](int r, int n, const float* scale, int from, int to) {
+      accumulate(acc + r * stride, stride, n, scale, Coefficients{p + r * kBlockKeys + from, kBlockKeys, 1}, values + from * value_stride, value_stride, head_dim, to - from);
+    };
+    // On the diagonal a few rows go together over the keys that all of them see, and each alone over the few more it sees.
+    constexpr int kTogether = 4;
+    int r = first;
+    for (; r < rows && seen(r) < kBlockKeys; r += kTogether) {
+      const int n = std::min(kTogether, rows - r), common = seen(r);
+      add(r, n, rescale + r, 0, common);
+      for (int i = r + 1; i < r + n; i++)
+        if (seen(i) > common) add(i, 1, nullptr, common, seen(i));
     }
+    if (r < rows) add(r, rows - r, rescale + r, 0, kBlockKeys);
   }
 
   // All blocks that the rows see. keys_of(b) and values_of(b) are the addresses of block b.

@@ -3,7 +3,7 @@
 //   y[t][k] = w[ids[t]][k]          backward: dw[ids[t]][k] += dy[t][k], t ascending
 //
 // A row of the packed matrix lies 128 bytes apart per element (f32; per pair in bf16), so every element costs a cache
-// line: tokens * width lines in all. Against the products around it that is little, and one copy of the matrix is saved.
+// line: tokens * width lines in all, about a nanosecond each. Against the products around it that is little, and one copy of the matrix is saved.
 // Backward divides the columns among the threads, not the tokens: the same token may come twice.
 #pragma once
 
@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "grpo4j/ops.h"
+#include "kernels/launch.h"
 #include "kernels/pack.h"
 
 namespace g4::G4_ISA {
@@ -19,7 +20,7 @@ template <class T>
 void embedding_rows(Stream& stream, T* y, const T* w, const int32_t* ids, int64_t tokens, int64_t width) {
   constexpr int64_t kTokens = 16;
   const int64_t k2 = even(width);
-  stream.parallel_for((tokens + kTokens - 1) / kTokens, [&](int64_t index, int) {
+  for_tasks(stream, (tokens + kTokens - 1) / kTokens, double(std::min(tokens, kTokens) * width), [&](int64_t index, int) {
     for (int64_t t = index * kTokens; t < std::min(tokens, (index + 1) * kTokens); t++) {
       const T* row = w + packed_index(w, k2, ids[t], 0);
       T* out = y + t * width;
@@ -45,7 +46,7 @@ template <class T>
 void add_embedding_rows(Stream& stream, float* dw, const T* dy, const int32_t* ids, int64_t tokens, int64_t width) {
   constexpr int64_t kColumns = 32;
   const int64_t k2 = even(width);
-  stream.parallel_for((width + kColumns - 1) / kColumns, [&](int64_t index, int) {
+  for_tasks(stream, (width + kColumns - 1) / kColumns, double(tokens * std::min(width, kColumns)), [&](int64_t index, int) {
     const int64_t end = std::min(width, (index + 1) * kColumns);
     for (int64_t t = 0; t < tokens; t++) {
       float* row = dw + packed_index(dw, k2, ids[t], 0);

@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/launch.h"
 #include "kernels/operands.h"
 #include "stream.h"
 
@@ -27,10 +28,8 @@ constexpr int64_t kTaskTiles = 264 / kTileRows;
 constexpr int64_t kTaskPanels = 64;
 // Packed words of a in one stretch of the depth: 264 rows x 2 blocks, 560 KiB.
 constexpr int64_t kStretchTiles = kTaskTiles * 2;
-// Fused products of a lane that are not worth waking a thread for, about 10 microseconds of one AVX-512 core; and the least
-// that a task should have, so that fetching it stays a small part.
-constexpr int64_t kSerialWork = int64_t(1) << 20;
-constexpr int64_t kTaskWork = int64_t(1) << 18;
+// About what a core does: two vectors of fused products a cycle, at 2 cycles a nanosecond.
+constexpr double kProductsPerNs = 4.0 * V::kLanes;
 
 struct Cut {
   int64_t row_tasks;    // each some whole row tiles
@@ -41,8 +40,8 @@ inline Cut cut_product(int64_t rows, int64_t panels, int64_t depth, int threads)
   const int64_t tiles = (rows + kTileRows - 1) / kTileRows;
   Cut cut{(tiles + kTaskTiles - 1) / kTaskTiles, (panels + kTaskPanels - 1) / kTaskPanels};
   const int64_t work = rows * panels * kPanel * depth;
-  if (threads == 1 || work < kSerialWork) return cut;
-  const int64_t wanted = std::min(int64_t(4) * threads, work / kTaskWork);
+  if (threads == 1) return cut;
+  const int64_t wanted = std::min(int64_t(4) * threads, int64_t(double(work) / kProductsPerNs / kTaskNs));
   while (cut.row_tasks * cut.panel_tasks < wanted) {
     const int64_t tiles_each = tiles / cut.row_tasks, panels_each = panels / cut.panel_tasks;
     if (tiles_each > 1 && tiles_each >= 2 * panels_each) cut.row_tasks = std::min(cut.row_tasks * 2, tiles);
@@ -145,11 +144,7 @@ void multiply(Stream& stream, int64_t rows, int64_t panels, int64_t depth, const
     }
   };
   const int64_t count = cut.row_tasks * cut.panel_tasks;
-  if (rows * panels * kPanel * depth < kSerialWork) {
-    for (int64_t i = 0; i < count; i++) task(i, 0);
-  } else {
-    stream.parallel_for(count, task);
-  }
+  for_tasks(stream, count, double(rows * panels * kPanel * depth) / double(count) / kProductsPerNs, task);
 }
 
 }  // namespace g4::G4_ISA

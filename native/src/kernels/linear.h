@@ -213,12 +213,7 @@ void add_column_sums(Stream& stream, float* dbias, const S* dy, int64_t m, int64
       store_first(total, dbias + column, width);
     }
   };
-  const int64_t count = (n + kColumns - 1) / kColumns;
-  if (m * n < kSerialWork / 16) {
-    for (int64_t i = 0; i < count; i++) task(i, 0);
-  } else {
-    stream.parallel_for(count, task);
-  }
+  for_tasks(stream, (n + kColumns - 1) / kColumns, double(m * std::min(n, kColumns)) / V::kLanes, task);
 }
 
 inline int64_t even(int64_t k) { return (k + 1) / 2 * 2; }

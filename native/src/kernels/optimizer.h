@@ -21,10 +21,10 @@ struct AdamW {
 
   explicit AdamW(const g4_adamw_settings& s)
       : keep(V::set(1.0f - s.learning_rate * s.weight_decay)),
-        decay1(V::set(s.beta1)),
-        gain1(V::set(1.0f - s.beta1)),
-        decay2(V::set(s.beta2)),
-        gain2(V::set(1.0f - s.beta2)),
+        decay1(V::set(float(s.beta1))),
+        gain1(V::set(float(1.0 - s.beta1))),
+        decay2(V::set(float(s.beta2))),
+        gain2(V::set(float(1.0 - s.beta2))),
         correction1(V::set(1.0f / s.bias_correction1)),
         correction2(V::set(1.0f / s.bias_correction2)),
         step(V::set(s.learning_rate)),

@@ -8,8 +8,8 @@
 // At least one token stays.
 //
 // Each filter keeps an upper part of the row, and most rows keep a few hundred tokens of 150 000. So no row is sorted: a
-// cheap lower bound on what can be kept comes first (the k-th largest of the maxima of 64-column groups, or the weight below
-// which even all tokens together could not reach the mass), then the filters run exactly on the few candidates above it.
+// cheap lower bound on what can be kept comes first (the k-th largest of the maxima of 64-column groups, or a weight under which
+// the mass is still too small, by bisection), then the filters run exactly on the few candidates above it.
 #pragma once
 
 #include <algorithm>
@@ -132,22 +132,50 @@ inline void weigh_columns(float* weight, const float* x, int64_t n, float top, f
   for_vectors(n, [&](int64_t i, auto lanes) { store(exp((load(x + i, lanes) - V::set(top)) * V::set(inv_temperature)), weight + i, lanes); });
 }
 
-// The weight of all columns with x < bound.
-inline double mass_under(float bound, const float* x, int64_t n, float top, float inv_temperature) {
+// The sum of all weights under `bound`; NaN is passed over.
+inline double mass_under(float bound, const float* weight, int64_t n) {
+  const V limit = V::set(bound);
   double mass = 0;
   for (int64_t c = 0; c < n; c += kChunk) {
+    const int64_t columns = std::min(kChunk, n - c);
     V sum = V::zero();
-    for_vectors(std::min(kChunk, n - c), [&](int64_t i, auto lanes) {
-      const V columns = load(x + c + i, lanes);
-      const V weight = exp((columns - V::set(top)) * V::set(inv_temperature));
-      // Lanes past the end would count as x = 0: they go through a buffer of zeros instead.
-      alignas(64) float real[V::kLanes] = {};
-      store(select(less(columns, V::set(bound)), weight, V::zero()), real, lanes);
-      sum = sum + V::load(real);
+    // Lanes past the end are 0 and add nothing.
+    for_vectors(columns, [&](int64_t i, auto lanes) {
+      const V w = load(weight + c + i, lanes);
+      sum = sum + select(less(w, limit), w, V::zero());
     });
     mass += double(reduce_add(sum));
   }
   return mass;
+}
+
+// Where top-p cuts, as a range of weights: what is under `least` goes, what reaches `sure` stays, the cut lies between.
+struct MassWindow {
+  float least;
+  float sure;
+  double below;  // the mass under `least`
+  double limit;  // (1 - p) of all mass
+};
+
+inline MassWindow mass_window(const float* weight, int64_t n, float top_p) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  MassWindow w{0.0f, infinity, 0.0, (1.0 - double(top_p)) * mass_under(infinity, weight, n)};
+  // Even all tokens together cannot reach the mass with less than the average of it; from there, bisection of the logarithm.
+  float low = std::max(float(w.limit / double(n) * 0.999), 1e-37f), high = 1.0f;
+  constexpr int64_t kWorthHalving = 1024;
+  int64_t left = n;
+  do {
+    const float middle = left == n ? low : std::sqrt(low) * std::sqrt(high);
+    const double mass = mass_under(middle, weight, n);
+    if (mass <= w.limit) {
+      w.least = low = middle;
+      w.below = mass;
+    } else {
+      w.sure = high = middle;
+    }
+    left /= 2;
+  } while (left > kWorthHalving && low < high);
+  return w;
 }
 
 // Tokens of x [used] that stay, with weights relative to the largest x; empty when the row has no finite largest x or mass.
@@ -169,18 +197,16 @@ inline KeptTokens filter_row(const float* x, int64_t used, float inv_temperature
     const double z = std::log(weight) / double(inv_temperature) + double(top);
     return float(z - 1e-3 / double(inv_temperature) - 1e-5 * std::fabs(z));
   };
+  MassWindow window{};
   if (top_k && settings.top_k <= groups) {
     float* copy = scratch.kept.weight;
     std::copy(scratch.group_max, scratch.group_max + groups, copy);
     bound = kth_largest(copy, groups, settings.top_k);
   } else if (!top_k && top_p) {
-    double total = 0;
-    for (int64_t c = 0; c < used; c += kChunk) {
-      const ChunkStatistics chunk = chunk_statistics(x + c, std::min(kChunk, used - c), inv_temperature);
-      total += double(chunk.sum) * std::exp((double(chunk.max) - double(top)) * double(inv_temperature));
-    }
-    const double least = (1.0 - double(settings.top_p)) * total / double(used);
-    if (least > 0) bound = std::min(x_of_weight(least), top);
+    float* weight = reinterpret_cast<float*>(scratch.ranked);
+    weigh_columns(weight, x, used, top, inv_temperature);
+    window = mass_window(weight, used, settings.top_p);
+    if (window.least > 0.0f) bound = std::min(x_of_weight(window.least), top);
   } else if (!top_k && settings.min_p > 0.0f) {
     bound = std::min(x_of_weight(settings.min_p), top);
   }
@@ -201,12 +227,16 @@ inline KeptTokens filter_row(const float* x, int64_t used, float inv_temperature
     const float cut = kth_largest(copy, kept.count, settings.top_k);
     kept.drop_unless([&](const RankedToken& t) { return t.x >= cut; });
   }
-  kept.add_up();
   if (top_p) {
-    const double below = top_k || kept.count == used ? 0.0 : mass_under(bound, x, used, top, inv_temperature);
-    const double limit = (1.0 - double(settings.top_p)) * (below + kept.total);
-    for (int64_t i = 0; i < kept.count; i++) scratch.ranked[i] = {kept.x[i], kept.id[i], kept.weight[i]};
-    const RankedToken cut = mass_cut(scratch.ranked, kept.count, below, limit);
+    if (top_k) {
+      kept.add_up();
+      window = {0.0f, std::numeric_limits<float>::infinity(), 0.0, (1.0 - double(settings.top_p)) * kept.total};
+    }
+    kept.drop_unless([&](const RankedToken& t) { return t.weight >= window.least; });
+    int64_t open = 0;
+    for (int64_t i = 0; i < kept.count; i++)
+      if (kept.weight[i] < window.sure) scratch.ranked[open++] = {kept.x[i], kept.id[i], kept.weight[i]};
+    const RankedToken cut = mass_cut(scratch.ranked, open, window.below, window.limit);
     kept.drop_unless([&](const RankedToken& t) { return !ranks_below(t, cut); });
   }
   if (settings.min_p > 0.0f) {

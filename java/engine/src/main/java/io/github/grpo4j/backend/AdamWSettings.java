@@ -7,4 +7,4 @@ package io.github.grpo4j.backend;
  * @param gradScale factor on every gradient: the global-norm clip
  */
 public record AdamWSettings(
-    float learningRate, float beta1, float beta2, float epsilon, float weightDecay, long step, float gradScale) {}
+    float learningRate, double beta1, double beta2, float epsilon, float weightDecay, long step, float gradScale) {}

@@ -46,8 +46,8 @@ final class KernelSettings implements AutoCloseable {
   }
 
   /** {@code 1 - beta^step}. */
-  private static float biasCorrection(float beta, long step) {
-    return (float) (1 - Math.pow(beta, step));
+  private static float biasCorrection(double beta, long step) {
+    return (float) (1 - StrictMath.pow(beta, step));
   }
 
   @Override

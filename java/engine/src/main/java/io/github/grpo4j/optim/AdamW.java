@@ -97,7 +97,7 @@ public final class AdamW implements AutoCloseable {
   }
 
   private AdamWSettings kernelSettings(double learningRate, float scale, double decay) {
-    return new AdamWSettings((float) learningRate, (float) settings.beta1(), (float) settings.beta2(), (float) settings.epsilon(),
+    return new AdamWSettings((float) learningRate, settings.beta1(), settings.beta2(), (float) settings.epsilon(),
         (float) decay, step, scale);
   }
 

@@ -1,20 +1,17 @@
 package io.github.grpo4j.text;
 
-import ai.djl.huggingface.tokenizers.jni.LibUtils;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import java.io.File;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.LinkedHashMap;
-import java.util.Map;
+import java.net.URL;
+import org.bytedeco.javacpp.Loader;
 
 /**
- * Loads Hugging Face's tokenizers library (Rust), which DJL packs into a jar.
+ * Loads Hugging Face's tokenizers library (Rust) with the JNI entry points that DJL's jar brings.
  *
- * <p>Left alone, DJL would extract it to {@code ~/.djl.ai}, look for a CUDA flavour on the network, and report the start of the
- * process from some cloud machines. Here it is extracted to {@code tokenizers/} in the user's cache directory, is always the CPU
- * flavour from the jar, and only its JNI entry points are used, which never open a connection. DJL's own settings
- * ({@code ENGINE_CACHE_DIR}, {@code DJL_CACHE_DIR}, {@code RUST_LIBRARY_PATH}) are respected where somebody has set them.
+ * <p>DJL's own loader is not used: it would start the CUDA runtime to choose a flavour, fetch that flavour from the network, and
+ * report the process to its makers on some cloud machines. Here the CPU library from the jar is unpacked to JavaCPP's cache
+ * directory ({@code ~/.javacpp/cache}, or {@code -Dorg.bytedeco.javacpp.cachedir=DIR}), as the engine's other native code is.
  */
 final class NativeTokenizers {
   private static final RuntimeException FAILURE = load();
@@ -30,59 +27,29 @@ final class NativeTokenizers {
   }
 
   private static RuntimeException load() {
-    Map<String, String> before = new LinkedHashMap<>();
     try {
-      setUnlessGiven("RUST_FLAVOR", "cpu", before);
-      if (setting("DJL_CACHE_DIR") == null && setting("RUST_LIBRARY_PATH") == null) {
-        setUnlessGiven("ENGINE_CACHE_DIR", cacheDirectory().toString(), before);
+      String resource = resource(Loader.getPlatform());
+      URL packed = resource == null ? null : TokenizersLibrary.class.getResource(resource);
+      if (packed == null) {
+        return new TextException("The tokenizers library is not available for the platform " + Loader.getPlatform() + ".");
       }
-      LibUtils.checkStatus();
+      File unpacked = Loader.cacheResource(packed);
+      System.load(unpacked.getAbsolutePath());
       return null;
     } catch (IOException | RuntimeException | LinkageError e) {
-      Throwable cause = e.getCause() == null ? e : e.getCause();
       return new TextException(
-          "The tokenizers library cannot be loaded: " + cause
-              + " (set the environment variable ENGINE_CACHE_DIR to a directory that can be written to and executed from).", e);
-    } finally {
-      // Other users of DJL in this process keep their own settings.
-      before.forEach((key, value) -> {
-        if (value == null) {
-          System.clearProperty(key);
-        } else {
-          System.setProperty(key, value);
-        }
-      });
+          "The tokenizers library cannot be loaded: " + e
+              + " (set -Dorg.bytedeco.javacpp.cachedir to a directory that can be written to and executed from).", e);
     }
   }
 
-  private static void setUnlessGiven(String key, String value, Map<String, String> before) {
-    if (setting(key) == null) {
-      before.put(key, System.getProperty(key));
-      System.setProperty(key, value);
-    }
-  }
-
-  private static String setting(String key) {
-    String value = System.getenv(key);
-    return value == null || value.isEmpty() ? System.getProperty(key) : value;
-  }
-
-  /**
-   * {@code $XDG_CACHE_HOME/grpo4j}, or {@code ~/.cache/grpo4j}. Where that cannot be written, a private directory that only this
-   * process knows: code must not be loaded from a path in a shared directory that others could have prepared.
-   */
-  private static Path cacheDirectory() throws IOException {
-    String xdg = System.getenv("XDG_CACHE_HOME");
-    Path base = xdg == null || xdg.isEmpty() ? Path.of(System.getProperty("user.home"), ".cache") : Path.of(xdg);
-    Path cache = base.resolve("grpo4j");
-    try {
-      Files.createDirectories(cache);
-      if (Files.isWritable(cache)) {
-        return cache;
-      }
-    } catch (IOException e) {
-      // Falls through to the private directory: a read-only home is no reason to fail.
-    }
-    return Files.createTempDirectory("grpo4j");
+  /** Where DJL's jar keeps the library for a platform in JavaCPP's naming. */
+  private static String resource(String platform) {
+    return switch (platform) {
+      case "linux-x86_64" -> "/native/lib/linux-x86_64/cpu/libtokenizers.so";
+      case "linux-arm64" -> "/native/lib/linux-aarch64/cpu/libtokenizers.so";
+      case "macosx-arm64" -> "/native/lib/osx-aarch64/cpu/libtokenizers.dylib";
+      default -> null;
+    };
   }
 }

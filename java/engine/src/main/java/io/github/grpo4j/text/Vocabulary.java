@@ -69,7 +69,8 @@ record Vocabulary(int size, Map<String, Integer> added) {
           String key = parser.currentName();
           parser.nextToken();
           if (key.equals("content")) {
-            content = parser.getValueAsString();
+            expect(parser, parser.currentToken(), JsonToken.VALUE_STRING, "the content of an added token");
+            content = parser.getText();
           } else if (key.equals("id")) {
             id = id(parser);
           } else {

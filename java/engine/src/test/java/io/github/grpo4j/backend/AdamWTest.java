@@ -79,7 +79,7 @@ class AdamWTest {
     for (Parameter p : parameters) {
       boolean decays = variant.equals("wd_all") || p.matrix;
       device.backend().adamw(p.weight, p.master, p.m, p.v, p.grad, new AdamWSettings((float) info.get("lr").asDouble(),
-          (float) info.get("betas").get(0).asDouble(), (float) info.get("betas").get(1).asDouble(), (float) info.get("eps").asDouble(),
+          info.get("betas").get(0).asDouble(), (float) info.get("betas").get(1).asDouble(), (float) info.get("eps").asDouble(),
           decays ? (float) info.get("weight_decay").asDouble() : 0, step, (float) scale));
       Accuracy.assertMaxAbs(prefix + "p." + p.name, file.doubles(prefix + "p." + p.name), device.read(p.master).values(), 1e-6);
       Accuracy.assertRelative(prefix + "m." + p.name, file.doubles(prefix + "m." + p.name), device.read(p.m).values(), 1e-6);

@@ -133,7 +133,8 @@ class TokenizerTest {
     String good = copyTiny();
     for (String bad : List.of("", "[]", "{}", "nonsense", good.substring(0, good.length() / 2), good + "x",
         good.replace("\"BPE\"", "\"Unheard\""), good.replace("\"id\": 370", "\"id\": -1"),
-        good.replace("\"id\": 370", "\"id\": 4000000000"), good.replace("\"!\": 0", "\"!\": \"zero\""))) {
+        good.replace("\"id\": 370", "\"id\": 4000000000"), good.replace("\"!\": 0", "\"!\": \"zero\""),
+        good.replace("\"content\": \"<|im_end|>\"", "\"content\": [1]"))) {
       write("tokenizer.json", bad);
       assertMessage("tokenizer.json");
     }

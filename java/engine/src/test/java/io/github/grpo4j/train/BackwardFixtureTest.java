@@ -34,6 +34,12 @@ class BackwardFixtureTest {
     return Fixtures.find("backward", ".+\\.sft\\.safetensors");
   }
 
+  /**
+   * A bias's gradient is a sum of bf16 rows that nearly cancel: transformers in bf16 (eager attention) is itself up to 0.067 from
+   * float64 on these models' biases, and no more is allowed here.
+   */
+  private static final double BF16_BIAS = 6.7e-2;
+
   @ParameterizedTest
   @MethodSource("files")
   void fp32GradientsAreWithinRounding(String name) throws IOException {
@@ -66,7 +72,8 @@ class BackwardFixtureTest {
       int stride = info(golden).path("row_stride").asInt(1);
       Map<String, NdArray> found = open.readByFileName(gradients::of);
       assertEquals(Fixtures.captures(golden, "grad\\.(.+)"), new java.util.TreeSet<>(found.keySet()), "tensors with a gradient");
-      found.forEach((tensor, gradient) -> compare(golden, tensor, gradient, stride, tolerance));
+      found.forEach((tensor, gradient) -> compare(golden, tensor, gradient, stride,
+          dtype == DType.BF16 && tensor.endsWith(".bias") ? BF16_BIAS : tolerance));
     }
   }
 

@@ -11,8 +11,8 @@
  * io.github.grpo4j.text.jinja.Methods}; every step and every character they produce counts against a {@link
  * io.github.grpo4j.text.jinja.Budget}. What is not supported is an error with its line, never an approximation.
  *
- * <p>General Jinja libraries for Java differ from Jinja2 in ways no setting changes: blanks before a block in the middle of a
- * line are lost, the text "false" counts as false, a missing value joined to text reads "null". In a prompt each of these is a
- * silent change of what the model sees.
+ * <p>Jinjava, the usual Jinja library for Java, was tried and differs from Jinja2 in ways no setting changes: blanks before a
+ * block in the middle of a line are lost, the text "false" counts as false, none joined to text reads "null", a loop's {@code
+ * if} is taken for an inline if. In a prompt each of these is a silent change of what the model sees.
  */
 package io.github.grpo4j.text.jinja;

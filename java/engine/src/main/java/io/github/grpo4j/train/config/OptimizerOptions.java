@@ -1,6 +1,5 @@
 package io.github.grpo4j.train.config;
 
-import io.github.grpo4j.backend.AdamWSettings;
 import io.github.grpo4j.optim.LearningRateSchedule;
 import java.util.List;
 
@@ -53,15 +52,5 @@ public record OptimizerOptions(
       case LINEAR -> new LearningRateSchedule.Linear(learningRate, warmupSteps, totalSteps, minLrRatio);
       case COSINE -> new LearningRateSchedule.Cosine(learningRate, warmupSteps, totalSteps, minLrRatio);
     };
-  }
-
-  /**
-   * The kernel's settings for one step.
-   *
-   * @param step number of the step, from 1
-   * @param gradScale factor of the global-norm clip
-   */
-  public AdamWSettings adamW(double rate, long step, float gradScale) {
-    return new AdamWSettings((float) rate, betas.get(0).floatValue(), betas.get(1).floatValue(), (float) eps, (float) weightDecay, step, gradScale);
   }
 }

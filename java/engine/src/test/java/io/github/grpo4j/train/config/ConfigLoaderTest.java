@@ -101,7 +101,6 @@ class ConfigLoaderTest {
       "data:\\n  kind: gsm8k | data.path is \"\"; it must be the directory or file",
       "prompt:\\n  user: hello | c.yaml:2: prompt.user is \"hello\"; it must be a text that contains {question}",
       "grpo:\\n  ratio_cap: 1.1 | c.yaml:2: grpo.ratio_cap is 1.1; it must be above 1 + grpo.clip_high",
-      "training:\\n  micro_batch_tokens: 100 | c.yaml:2: training.micro_batch_tokens is 100; it must be at least 1536",
       "grpo:\\n  updates_per_rollout: 33 | c.yaml:2: grpo.updates_per_rollout is 33; it must be at most 32"
   })
   void mistakesAreNamedWithTheirPlace(String yaml, String expected) {

@@ -1,0 +1,166 @@
+package io.github.grpo4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.grpo4j.track.Metrics;
+import io.github.grpo4j.train.config.ConfigLoader;
+import io.github.grpo4j.train.config.RunConfig;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Whole runs of the built-in model: they can be stopped and resumed without a trace, and they learn from the reward alone. */
+class TrainerTest {
+  private static final String BASE = """
+      model: {path: "builtin:tiny"}
+      data: {kind: synthetic, train_limit: 2000, eval_limit: 40, max_prompt_tokens: 96}
+      prompt: {chat: false, system: "", user: "{question}\\n", response_prefix: ""}
+      rollout: {questions_per_step: 8, answers_per_question: 4, max_new_tokens: 30}
+      reward: {kind: gsm8k}
+      optimizer: {learning_rate: 4.0e-4, betas: [0.9, 0.99], schedule: linear, warmup_steps: 2, min_lr_ratio: 0.1}
+      training: {max_steps: 12, eval_interval: 4, checkpoint_interval: 3, micro_batch_tokens: 512}
+      """;
+
+  @TempDir Path folder;
+
+  private RunConfig config(String name, String... assignments) {
+    List<String> all = new ArrayList<>(List.of(assignments));
+    all.add("training.run_dir=" + folder.resolve(name));
+    return ConfigLoader.parse(BASE, "test", all);
+  }
+
+  private static Trainer.Outcome run(RunConfig config, int lastStep) {
+    try (Trainer trainer = Trainer.open(config, TrainingListener.NONE)) {
+      return trainer.run(lastStep);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {
+      "model.dtype=f32",
+      "model.dtype=bf16",
+      "grpo.updates_per_rollout=4",
+      "grpo.kl_coef=0.05"
+  })
+  void twelveStepsEqualFiveAndSevenToTheByte(String variant) throws IOException {
+    assertEquals(Trainer.Outcome.COMPLETED, run(config("straight", variant), Integer.MAX_VALUE));
+    assertEquals(Trainer.Outcome.STOPPED, run(config("stopped", variant), 5));
+    assertEquals(Trainer.Outcome.COMPLETED, run(config("stopped", variant), Integer.MAX_VALUE));
+    assertSameRun(folder.resolve("straight"), folder.resolve("stopped"), 12);
+  }
+
+  @Test
+  void threadsMicroBatchesAndEvaluationsDoNotChangeTraining() throws IOException {
+    run(config("one", "backend.threads=1", "training.max_steps=4"), Integer.MAX_VALUE);
+    run(config("three", "backend.threads=3", "training.max_steps=4", "training.eval_interval=0", "rollout.max_batch=5"), Integer.MAX_VALUE);
+    assertArrayEquals(Files.readAllBytes(weights("one", 4)), Files.readAllBytes(weights("three", 4)));
+  }
+
+  @Test
+  void aStopDuringARolloutKeepsTheLastWholeStep() throws IOException {
+    Trainer[] running = new Trainer[1];
+    TrainingListener stopInStepThree = new TrainingListener() {
+      @Override
+      public void phase(int step, Phase phase) {
+        if (step == 3 && phase == Phase.ROLLOUT) {
+          running[0].requestStop();
+        }
+      }
+    };
+    RunConfig config = config("interrupted");
+    try (Trainer trainer = Trainer.open(config, stopInStepThree)) {
+      running[0] = trainer;
+      assertEquals(Trainer.Outcome.STOPPED, trainer.run());
+    }
+    assertTrue(Files.isDirectory(folder.resolve("interrupted/checkpoints/step_000002")));
+    run(config, Integer.MAX_VALUE);
+    run(config("straight"), Integer.MAX_VALUE);
+    assertSameRun(folder.resolve("straight"), folder.resolve("interrupted"), 12);
+  }
+
+  @Test
+  void anotherConfigurationOrOtherDataIsRefused() {
+    run(config("first"), 3);
+    CheckpointException options = assertThrows(CheckpointException.class, () -> run(config("first", "rollout.temperature=0.7"), 4));
+    assertTrue(options.getMessage().contains("rollout.temperature was 1"), options.getMessage());
+    CheckpointException data = assertThrows(CheckpointException.class, () -> run(config("first", "data.train_limit=1000"), 4));
+    assertTrue(data.getMessage().contains("other problems"), data.getMessage());
+  }
+
+  @Test
+  void startingOverMovesTheEarlierRunAside() throws IOException {
+    run(config("again"), 3);
+    byte[] earlier = Files.readAllBytes(folder.resolve("again/metrics.jsonl"));
+    run(config("again", "training.resume=never"), 3);
+    assertArrayEquals(earlier, Files.readAllBytes(folder.resolve("again.1/metrics.jsonl")));
+    assertTrue(Files.isDirectory(folder.resolve("again/checkpoints/step_000003")));
+  }
+
+  @Test
+  void aCheckpointCanBeContinuedElsewhere() throws IOException {
+    run(config("origin"), 5);
+    run(config("origin"), Integer.MAX_VALUE);
+    Path checkpoint = folder.resolve("origin/checkpoints/step_000012");
+    assertEquals(Trainer.Outcome.COMPLETED,
+        run(config("branch", "training.resume=" + checkpoint, "training.max_steps=13"), Integer.MAX_VALUE));
+    assertEquals(13, lastMetrics("branch").path("step").asInt());
+  }
+
+  @Test
+  void decodingAndTrainingAgreeExactlyInTheFirstUpdate() throws IOException {
+    run(config("mismatch", "training.max_steps=2"), Integer.MAX_VALUE);
+    assertEquals(0.0, lastMetrics("mismatch").path(Metrics.LOGP_DIFFERENCE_MAX).doubleValue());
+  }
+
+  @Test
+  void accuracyRisesOnHeldOutProblems() throws IOException {
+    String[] recipe = {"data.train_limit=0", "data.eval_limit=0", "rollout.questions_per_step=32", "rollout.answers_per_question=8",
+        "training.max_steps=16", "training.eval_interval=16", "training.checkpoint_interval=0", "optimizer.schedule=constant"};
+    run(config("learns", recipe), Integer.MAX_VALUE);
+    double before = metrics("learns", 0).path(Metrics.EVAL_ACCURACY_SAMPLED).doubleValue();
+    double after = lastMetrics("learns").path(Metrics.EVAL_ACCURACY_SAMPLED).doubleValue();
+    assertTrue(after > before + 0.1, "sampled accuracy went from " + before + " to " + after);
+
+    String[] control = Stream.concat(Stream.of(recipe), Stream.of("training.shuffle_rewards=true")).toArray(String[]::new);
+    run(config("control", control), Integer.MAX_VALUE);
+    double shuffled = lastMetrics("control").path(Metrics.EVAL_ACCURACY_SAMPLED).doubleValue();
+    assertTrue(shuffled <= before, "with rewards dealt at random sampled accuracy went from " + before + " to " + shuffled);
+  }
+
+  private Path weights(String name, int step) {
+    return folder.resolve(name).resolve(String.format("checkpoints/step_%06d/model/model.safetensors", step));
+  }
+
+  private JsonNode metrics(String name, int line) throws IOException {
+    return new ObjectMapper().readTree(Files.readAllLines(folder.resolve(name).resolve("metrics.jsonl")).get(line));
+  }
+
+  private JsonNode lastMetrics(String name) throws IOException {
+    return metrics(name, Files.readAllLines(folder.resolve(name).resolve("metrics.jsonl")).size() - 1);
+  }
+
+  private static void assertSameRun(Path expected, Path actual, int step) throws IOException {
+    String checkpoint = String.format("checkpoints/step_%06d/", step);
+    for (String file : List.of(checkpoint + "model/model.safetensors", checkpoint + "optimizer.safetensors", "model/model.safetensors", "samples.jsonl",
+        "eval/step_000012.jsonl")) {
+      assertArrayEquals(Files.readAllBytes(expected.resolve(file)), Files.readAllBytes(actual.resolve(file)), file);
+    }
+    assertEquals(withoutTiming(expected), withoutTiming(actual));
+  }
+
+  private static List<String> withoutTiming(Path run) throws IOException {
+    return Files.readAllLines(run.resolve("metrics.jsonl")).stream().map(Metrics::withoutTiming).toList();
+  }
+}
