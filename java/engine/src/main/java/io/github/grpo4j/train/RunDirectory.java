@@ -78,7 +78,7 @@ public final class RunDirectory {
     }
     try {
       Files.createDirectories(path);
-      Files.writeString(path.resolve(CONFIG), ConfigLoader.toYaml(config));
+      replace(path.resolve(CONFIG), ConfigLoader.toYaml(config));
     } catch (IOException e) {
       throw new UncheckedIOException("the run directory " + path + " cannot be written: " + IoReason.of(e), e);
     }
@@ -164,6 +164,13 @@ public final class RunDirectory {
     }
   }
 
+  /** A file is either the old one or the new one, on a full disk too. */
+  private static void replace(Path file, String text) throws IOException {
+    Path temporary = file.resolveSibling(".writing-" + file.getFileName());
+    Files.writeString(temporary, text);
+    Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
+  }
+
   /** Renames a directory with a run in it to the first free NAME.1, NAME.2, … */
   private static Optional<Path> moveAside(Path path) {
     try {
@@ -186,5 +193,4 @@ public final class RunDirectory {
       return entries.findAny().isEmpty();
     }
   }
-
 }
