@@ -5,23 +5,38 @@ import io.github.grpo4j.train.config.RunConfig;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import picocli.CommandLine.Option;
 
 /** Options of every command that reads a configuration. */
 final class ConfigOptions {
   @Option(names = "--config", paramLabel = "FILE", description = "YAML configuration; without it every key has its default.")
-  Path config;
+  private Path config;
 
   @Option(names = "--set", paramLabel = "GROUP.KEY=VALUE", description = "Overrides a key of the configuration; may be repeated.")
-  List<String> assignments = new ArrayList<>();
+  private List<String> assignments = new ArrayList<>();
 
   @Option(names = "--print-config", description = "Print the resolved configuration and exit.")
-  boolean print;
+  private boolean print;
 
   /** The resolved configuration; {@code more} are assignments from options of the command itself, which win. */
   RunConfig load(List<String> more) {
+    return load(Optional.empty(), more);
+  }
+
+  /** @param fallback read where no file is named */
+  RunConfig load(Optional<Path> fallback, List<String> more) {
     List<String> all = new ArrayList<>(assignments);
     all.addAll(more);
-    return config == null ? ConfigLoader.parse("", "defaults", all) : ConfigLoader.load(config, all);
+    Path file = config != null ? config : fallback.orElse(null);
+    return file == null ? ConfigLoader.parse("", "defaults", all) : ConfigLoader.load(file, all);
+  }
+
+  /** Whether the command only shows its configuration; prints it in that case. */
+  boolean printed(RunConfig resolved) {
+    if (print) {
+      System.out.print(ConfigLoader.toYaml(resolved));
+    }
+    return print;
   }
 }

@@ -17,8 +17,6 @@ import java.util.Map;
 final class ConsoleTrainingView implements TrainingView {
   private static final String HEADER = "  step   reward   right  format  signal  length  cut off  entropy  grad norm     lr   rollout    train   step s     loss";
   private static final int ROWS_PER_HEADER = 20;
-  private static final int BAR = 24;
-  private static final long REDRAW_NANOS = 100_000_000L;
 
   private final RunConfig config;
   private final Terminal terminal;
@@ -26,7 +24,6 @@ final class ConsoleTrainingView implements TrainingView {
   private int rows;
   private long startNanos;
   private int firstStep;
-  private long lastDraw;
   private String sample = "";
 
   ConsoleTrainingView(RunConfig config, Terminal terminal) {
@@ -50,11 +47,10 @@ final class ConsoleTrainingView implements TrainingView {
     return new RolloutListener() {
       @Override
       public void progress(int finished, int all, long newTokens) {
-        long now = System.nanoTime();
-        if (now - lastDraw < REDRAW_NANOS && finished < all) {
+        if (!terminal.redrawDue()) {
           return;
         }
-        lastDraw = now;
+        long now = System.nanoTime();
         double rate = newTokens / Math.max(1e-9, (now - start) * 1e-9);
         draw(step, String.format(Locale.ROOT, "%s %d/%d answers, %,.0f tokens/s", phase == Phase.EVALUATION ? "evaluating" : "rolling out",
             finished, all, rate));
@@ -73,9 +69,7 @@ final class ConsoleTrainingView implements TrainingView {
 
   private void draw(int step, String what) {
     int done = Math.max(0, step - 1);
-    int filled = total == 0 ? 0 : (int) ((long) BAR * done / total);
-    String bar = "█".repeat(filled) + "░".repeat(BAR - filled);
-    terminal.progress(String.format(Locale.ROOT, "%s %d/%d  %s  %s", bar, done, total, what, remaining(done)));
+    terminal.progress(String.format(Locale.ROOT, "%s %d/%d  %s  %s", Terminal.bar(done, total), done, total, what, remaining(done)));
   }
 
   private String remaining(int done) {

@@ -5,6 +5,7 @@ import io.github.grpo4j.data.DataException;
 import io.github.grpo4j.model.ModelFormatException;
 import io.github.grpo4j.text.TextException;
 import io.github.grpo4j.train.CheckpointException;
+import io.github.grpo4j.train.config.ConfigException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.concurrent.CancellationException;
@@ -44,6 +45,6 @@ final class ExitCodes {
     if (error instanceof CancellationException) {
       return INTERRUPTED;
     }
-    return error instanceof IllegalArgumentException ? USAGE : INTERNAL;
+    return error instanceof IllegalArgumentException || error instanceof ConfigException ? USAGE : INTERNAL;
   }
 }

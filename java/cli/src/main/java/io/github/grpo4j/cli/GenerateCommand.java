@@ -18,6 +18,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import picocli.CommandLine;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -26,16 +27,23 @@ import picocli.CommandLine.Option;
 /** {@code grpo4j generate}: prompts in, answers out. */
 @Command(name = "generate", mixinStandardHelpOptions = true, description = "Answers prompts; a single one is streamed as it is drawn.")
 final class GenerateCommand implements Callable<Integer> {
+  private static final SamplingParams DEFAULT_SAMPLING = SamplingParams.atTemperature(1, 256);
+
+  @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
+
   @Mixin private ModelOptions model;
   @Mixin private SamplingOptions sampling;
 
   @ArgGroup(multiplicity = "1", exclusive = true)
   private PromptOptions prompts;
 
-  @Option(names = "--answers", defaultValue = "1", description = "Answers per prompt (default 1).")
+  @Option(names = "--system", paramLabel = "TEXT", description = "System message of --chat; without it the template may have its own.")
+  private String system;
+
+  @Option(names = "--answers", defaultValue = "1", paramLabel = "N", description = "Answers per prompt (1).")
   private int answers;
 
-  @Option(names = "--max-rows", defaultValue = "32", description = "Answers decoded together (default 32).")
+  @Option(names = "--max-rows", defaultValue = "32", paramLabel = "N", description = "Answers decoded together (32).")
   private int maxRows;
 
   @Option(names = "--json", description = "One JSON object a line: prompt_ids, new_ids, logprobs, entropies, text, finish_reason.")
@@ -43,9 +51,12 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    if (system != null && !prompts.isChat()) {
+      throw new CommandLine.ParameterException(spec.commandLine(), "--system goes with --chat; lines of --input have messages of their own");
+    }
     Optional<Tokenizer> tokenizer = model.tokenizer();
-    List<RolloutRequest> requests = prompts.requests(model.modelDirectory(), tokenizer, answers);
-    SamplingParams params = sampling.params();
+    List<RolloutRequest> requests = prompts.requests(model.directory(), tokenizer, system, answers);
+    SamplingParams params = sampling.params(DEFAULT_SAMPLING);
     int longest = requests.stream().mapToInt(request -> request.promptIds().length).max().orElseThrow() + params.maxNewTokens();
     int rows = (int) Math.min(maxRows, (long) requests.size() * answers);
     Set<Integer> stop = tokenizer.map(t -> Set.copyOf(t.special().stop())).orElse(Set.of());
@@ -56,7 +67,7 @@ final class GenerateCommand implements Callable<Integer> {
             tokenizer.map(Tokenizer::vocabUsed).orElse(lm.config().vocabSize()), ids -> tokenizer.map(t -> t.decode(ids)).orElse(""))) {
       boolean stream = !json && requests.size() == 1 && answers == 1 && tokenizer.isPresent();
       StreamingPrinter printer = stream ? new StreamingPrinter(tokenizer.get()) : null;
-      Generator.Rollout rollout = generator.generate(requests, params, sampling.seed, 0, stream ? printer : RolloutListener.NONE);
+      Generator.Rollout rollout = generator.generate(requests, params, sampling.seed == null ? 0 : sampling.seed, 0, stream ? printer : RolloutListener.NONE);
       if (stream) {
         printer.finish();
       } else {

@@ -1,6 +1,8 @@
 package io.github.grpo4j.cli;
 
+import java.io.OutputStreamWriter;
 import java.io.PrintStream;
+import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -14,9 +16,12 @@ import picocli.CommandLine.Command;
     subcommands = {
       TrainCommand.class,
       SftCommand.class,
+      EvalCommand.class,
       GenerateCommand.class,
       ScoreCommand.class,
       TokenizeCommand.class,
+      InspectCommand.class,
+      PlanCommand.class,
       CommandLine.HelpCommand.class
     })
 public final class Main implements Runnable {
@@ -36,7 +41,19 @@ public final class Main implements Runnable {
     CommandLine commandLine = new CommandLine(new Main());
     commandLine.setCaseInsensitiveEnumValuesAllowed(true);
     commandLine.setExecutionExceptionHandler((error, command, parsed) -> report(error, command));
-    return commandLine.execute(args);
+    commandLine.setOut(utf8(System.out));
+    commandLine.setErr(utf8(System.err));
+    try {
+      return commandLine.execute(args);
+    } catch (OutOfMemoryError e) {
+      commandLine.getErr().println("grpo4j: the Java heap is too small (" + e.getMessage()
+          + "); it holds texts and metrics, not weights. Raise it with GRPO4J_JAVA_OPTS=-Xmx4g");
+      return ExitCodes.of(e);
+    }
+  }
+
+  private static PrintWriter utf8(PrintStream stream) {
+    return new PrintWriter(new OutputStreamWriter(stream, StandardCharsets.UTF_8), true);
   }
 
   private static int report(Exception error, CommandLine command) {

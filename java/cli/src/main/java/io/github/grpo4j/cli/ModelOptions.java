@@ -6,6 +6,7 @@ import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.model.ModelDirectory;
 import io.github.grpo4j.model.ModelWeights;
 import io.github.grpo4j.text.Tokenizer;
+import io.github.grpo4j.train.ModelLocation;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -13,21 +14,24 @@ import picocli.CommandLine.Option;
 
 /** Options of every command that runs a model. */
 final class ModelOptions {
-  @Option(names = "--model", required = true, paramLabel = "DIR", description = "Hugging Face model directory, or a checkpoint.")
-  Path model;
+  @Option(names = "--model", required = true, paramLabel = "DIR",
+      description = "Hugging Face model directory, run directory, checkpoint, or builtin:tiny.")
+  private String model;
 
-  @Option(names = "--dtype", defaultValue = "f32", description = "Storage of weights and activations: ${COMPLETION-CANDIDATES} (default f32).")
-  DTypeOption dtype;
+  @Option(names = "--dtype", defaultValue = "f32", description = "Storage of weights and activations: ${COMPLETION-CANDIDATES} (f32).")
+  private DTypeOption dtype;
 
-  @Option(names = "--threads", defaultValue = "0", description = "Threads of the CPU back end; 0 takes all cores (default).")
-  int threads;
+  @Option(names = "--threads", defaultValue = "0", paramLabel = "N", description = "Threads of the CPU back end; 0 takes all cores (0).")
+  private int threads;
+
+  private Path directory;
 
   /** The storage types that models run in. */
   enum DTypeOption {
     f32(DType.F32),
     bf16(DType.BF16);
 
-    final DType dtype;
+    private final DType dtype;
 
     DTypeOption(DType dtype) {
       this.dtype = dtype;
@@ -38,19 +42,19 @@ final class ModelOptions {
     return CpuBackend.create(threads > 0 ? threads : Runtime.getRuntime().availableProcessors());
   }
 
-  /** A checkpoint keeps its model in a folder of its own. */
-  Path modelDirectory() {
-    Path inCheckpoint = model.resolve("model");
-    return Files.isDirectory(inCheckpoint) ? inCheckpoint : model;
+  Path directory() {
+    if (directory == null) {
+      directory = ModelLocation.find(model).model();
+    }
+    return directory;
   }
 
   ModelWeights load(Backend backend) {
-    return ModelDirectory.load(backend, modelDirectory(), dtype.dtype);
+    return ModelDirectory.load(backend, directory(), dtype.dtype);
   }
 
   /** Empty where the directory has no tokenizer: ids in and out still work. */
   Optional<Tokenizer> tokenizer() {
-    Path directory = modelDirectory();
-    return Files.exists(directory.resolve("tokenizer.json")) ? Optional.of(Tokenizer.load(directory)) : Optional.empty();
+    return Files.exists(directory().resolve("tokenizer.json")) ? Optional.of(Tokenizer.load(directory())) : Optional.empty();
   }
 }

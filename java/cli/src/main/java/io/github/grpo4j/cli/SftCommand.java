@@ -1,7 +1,6 @@
 package io.github.grpo4j.cli;
 
 import io.github.grpo4j.train.SftTrainer;
-import io.github.grpo4j.train.config.ConfigLoader;
 import io.github.grpo4j.train.config.RunConfig;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -32,8 +31,7 @@ final class SftCommand implements Callable<Integer> {
       assignments.add("training.run_dir=" + runDir);
     }
     RunConfig run = config.load(assignments);
-    if (config.print) {
-      System.out.print(ConfigLoader.toYaml(run));
+    if (config.printed(run)) {
       return ExitCodes.OK;
     }
     TrainingView view = json ? new JsonTrainingView(System.out) : new SftView(run, Terminal.detect());

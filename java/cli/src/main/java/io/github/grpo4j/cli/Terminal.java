@@ -1,31 +1,69 @@
 package io.github.grpo4j.cli;
 
+import java.io.File;
+import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Locale;
+import java.util.concurrent.TimeUnit;
 
 /**
  * The terminal that a person sits at, or a file or pipe. A line in progress is rewritten in place on a terminal and left out
  * elsewhere; colours follow {@code NO_COLOR} (no-color.org).
  */
-record Terminal(PrintStream out, boolean interactive, boolean colours, int width) {
+final class Terminal {
   private static final String CLEAR_LINE = "\r\u001B[K";
+  private static final int USUAL_WIDTH = 120;
+  private static final int BAR = 24;
+  private static final long REDRAW_NANOS = 100_000_000L;
+
+  private final PrintStream out;
+  private final boolean interactive;
+  private final boolean colours;
+  private final int width;
+  private long lastProgress;
+  private boolean inProgress;
+
+  Terminal(PrintStream out, boolean interactive, boolean colours, int width) {
+    this.out = out;
+    this.interactive = interactive;
+    this.colours = colours;
+    this.width = width;
+  }
 
   static Terminal detect() {
     boolean interactive = System.console() != null && !"dumb".equals(System.getenv("TERM"));
-    boolean colours = interactive && System.getenv("NO_COLOR") == null;
-    return new Terminal(System.out, interactive, colours, columns());
+    String noColour = System.getenv("NO_COLOR");
+    return new Terminal(System.out, interactive, interactive && (noColour == null || noColour.isEmpty()), interactive ? columns() : USUAL_WIDTH);
   }
 
+  /** Where nobody looks on: no line in progress. */
+  Terminal silent() {
+    return new Terminal(out, false, false, width);
+  }
+
+  /** What the terminal says; shells keep COLUMNS to themselves. */
   private static int columns() {
-    String columns = System.getenv("COLUMNS");
     try {
-      return columns == null ? 120 : Math.max(60, Integer.parseInt(columns.strip()));
-    } catch (NumberFormatException e) {
-      return 120;
+      Process stty = new ProcessBuilder("stty", "size").redirectInput(new File("/dev/tty"))
+          .redirectError(ProcessBuilder.Redirect.DISCARD).start();
+      String[] size = new String(stty.getInputStream().readAllBytes(), StandardCharsets.US_ASCII).strip().split(" ");
+      return stty.waitFor(1, TimeUnit.SECONDS) && size.length == 2 ? Math.max(40, Integer.parseInt(size[1])) : USUAL_WIDTH;
+    } catch (IOException | NumberFormatException e) {
+      return USUAL_WIDTH;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return USUAL_WIDTH;
     }
   }
 
+  int width() {
+    return width;
+  }
+
   void line(String text) {
-    out.println((interactive ? CLEAR_LINE : "") + text);
+    out.println((inProgress ? CLEAR_LINE : "") + text);
+    inProgress = false;
   }
 
   /** Shows a line that the next one replaces. */
@@ -33,7 +71,33 @@ record Terminal(PrintStream out, boolean interactive, boolean colours, int width
     if (interactive) {
       out.print(CLEAR_LINE + (text.length() < width ? text : text.substring(0, width - 1)));
       out.flush();
+      inProgress = true;
     }
+  }
+
+  /** Whether it is time to show progress again; more often would only cost time. */
+  boolean redrawDue() {
+    long now = System.nanoTime();
+    if (!interactive || now - lastProgress < REDRAW_NANOS) {
+      return false;
+    }
+    lastProgress = now;
+    return true;
+  }
+
+  static String bar(double done, double total) {
+    double share = total <= 0 ? 0 : Math.max(0, Math.min(1, done / total));
+    int eighths = (int) Math.floor(share * BAR * 8);
+    String part = eighths % 8 == 0 ? "" : String.valueOf("▏▎▍▌▋▊▉".charAt(eighths % 8 - 1));
+    return "│" + "█".repeat(eighths / 8) + part + " ".repeat(BAR - eighths / 8 - part.length()) + "│";
+  }
+
+  /** For example 0:07, 12:30 or 3:05:00. */
+  static String duration(double seconds) {
+    long whole = Math.round(Math.max(0, seconds));
+    return whole < 3600
+        ? String.format(Locale.ROOT, "%d:%02d", whole / 60, whole % 60)
+        : String.format(Locale.ROOT, "%d:%02d:%02d", whole / 3600, whole / 60 % 60, whole % 60);
   }
 
   String bold(String text) {

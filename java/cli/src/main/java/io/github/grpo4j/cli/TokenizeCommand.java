@@ -3,6 +3,7 @@ package io.github.grpo4j.cli;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.grpo4j.data.DataException;
 import io.github.grpo4j.text.Tokenizer;
+import io.github.grpo4j.train.ModelLocation;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -14,8 +15,9 @@ import picocli.CommandLine.Option;
 /** {@code grpo4j tokenize}: text to token ids and back, line by line. */
 @Command(name = "tokenize", mixinStandardHelpOptions = true, description = "Text to token ids and back, lines in and out.")
 final class TokenizeCommand implements Callable<Integer> {
-  @Option(names = "--model", required = true, paramLabel = "DIR", description = "Directory with tokenizer.json, or the file itself.")
-  private Path model;
+  @Option(names = "--model", required = true, paramLabel = "DIR",
+      description = "Model directory, run directory, checkpoint, builtin:tiny, or a tokenizer.json itself.")
+  private String model;
 
   @Option(names = "--input", defaultValue = "-", paramLabel = "FILE", description = "Lines to read; - is standard input (default).")
   private Path input;
@@ -28,7 +30,7 @@ final class TokenizeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    try (Tokenizer tokenizer = Tokenizer.load(model)) {
+    try (Tokenizer tokenizer = Tokenizer.load(ModelLocation.find(model).model())) {
       if (json) {
         for (JsonLines.Line line : JsonLines.read(input)) {
           boolean fromIds = line.object().has("ids");

@@ -1,7 +1,6 @@
 package io.github.grpo4j.cli;
 
 import io.github.grpo4j.train.Trainer;
-import io.github.grpo4j.train.config.ConfigLoader;
 import io.github.grpo4j.train.config.RunConfig;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -40,8 +39,7 @@ final class TrainCommand implements Callable<Integer> {
       assignments.add("training.resume=" + resume);
     }
     RunConfig run = config.load(assignments);
-    if (config.print) {
-      System.out.print(ConfigLoader.toYaml(run));
+    if (config.printed(run)) {
       return ExitCodes.OK;
     }
     TrainingView view = json ? new JsonTrainingView(System.out) : new ConsoleTrainingView(run, Terminal.detect());

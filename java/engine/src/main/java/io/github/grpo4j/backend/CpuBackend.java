@@ -134,6 +134,11 @@ public final class CpuBackend implements Backend {
 
   @Override
   public long sizeOf(DType dtype, Layout layout, long... shape) {
+    return bytesOf(dtype, layout, shape);
+  }
+
+  /** {@link #sizeOf}, for a memory plan that is made before there is a back end. */
+  public static long bytesOf(DType dtype, Layout layout, long... shape) {
     OpChecks.allocate(dtype, layout, shape);
     long bytes = Math.multiplyExact(storedElements(layout, shape), dtype.bytes());
     return Math.max(ALIGNMENT, Math.addExact(bytes, ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);

@@ -12,9 +12,14 @@ public final class BuiltinModels {
   private static final String PREFIX = "builtin:";
   private static final List<String> NAMES = List.of("tiny");
   private static final List<String> FILES =
-      List.of("config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json");
+      List.of("config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "config.yaml");
 
   private BuiltinModels() {}
+
+  /** Whether a name means a built-in model rather than a path. */
+  public static boolean isBuiltin(String name) {
+    return name.startsWith(PREFIX);
+  }
 
   /**
    * The directory of a model: the path itself, or for {@code builtin:NAME} a temporary copy that goes with the process.
@@ -22,7 +27,7 @@ public final class BuiltinModels {
    * @throws ModelFormatException if there is no such built-in model
    */
   public static Path resolve(String path) {
-    if (!path.startsWith(PREFIX)) {
+    if (!isBuiltin(path)) {
       return Path.of(path);
     }
     String name = path.substring(PREFIX.length());

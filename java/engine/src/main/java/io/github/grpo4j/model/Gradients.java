@@ -18,6 +18,11 @@ public final class Gradients implements AutoCloseable {
     }
   }
 
+  /** Bytes of the gradients of a model. */
+  public static long bytes(ModelConfig config) {
+    return ParameterShape.bytes(config, DType.F32);
+  }
+
   /** The gradient of a parameter, or null for null (an architecture without that bias). */
   public Tensor of(Parameter parameter) {
     return parameter == null ? null : tensors.get(parameter);

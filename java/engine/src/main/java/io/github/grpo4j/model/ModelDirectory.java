@@ -24,6 +24,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 
@@ -90,6 +91,19 @@ public final class ModelDirectory {
     } finally {
       open.values().forEach(ModelDirectory::closeQuietly);
     }
+  }
+
+  /** All tensors that the weight files of a directory declare, by name; headers are checked, weights are not read. */
+  public static Map<String, TensorInfo> tensors(Path directory) {
+    Map<String, TensorInfo> tensors = new TreeMap<>();
+    for (Path path : new TreeSet<>(filesOfTensors(directory).values())) {
+      try (SafetensorsFile file = SafetensorsFile.open(path)) {
+        tensors.putAll(file.tensors());
+      } catch (IOException e) {
+        throw new ModelFormatException(path + " could not be read: " + e.getMessage(), e);
+      }
+    }
+    return tensors;
   }
 
   /** Which file holds each tensor. Shard names come from an untrusted file: they must be plain names in this directory. */

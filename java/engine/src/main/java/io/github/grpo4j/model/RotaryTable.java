@@ -29,6 +29,11 @@ public final class RotaryTable implements AutoCloseable {
     backend.upload(table, values, 0);
   }
 
+  /** Bytes of a table. */
+  public static long bytes(int positions, int headDim) {
+    return 4L * positions * headDim;
+  }
+
   public Tensor tensor() {
     return table;
   }

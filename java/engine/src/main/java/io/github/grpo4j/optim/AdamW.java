@@ -6,8 +6,10 @@ import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.Layout;
 import io.github.grpo4j.backend.Tensor;
 import io.github.grpo4j.model.Gradients;
+import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelWeights;
 import io.github.grpo4j.model.Parameter;
+import io.github.grpo4j.model.ParameterShape;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -64,10 +66,9 @@ public final class AdamW implements AutoCloseable {
     }
   }
 
-  /** Bytes of master, m and v of a model, beyond its weights. */
-  public static long bytes(Backend backend, ModelWeights weights) {
-    return weights.parameters().stream().map(Parameter::weight)
-        .mapToLong(w -> (w.dtype() == DType.F32 ? 2 : 3) * backend.sizeOf(DType.F32, w.layout(), w.shape())).sum();
+  /** Bytes of master, m and v of a model whose weights are stored as {@code dtype}, beyond those weights. */
+  public static long bytes(ModelConfig config, DType dtype) {
+    return (dtype == DType.F32 ? 2 : 3) * ParameterShape.bytes(config, DType.F32);
   }
 
   /** One step with the gradients of all parameters. */

@@ -99,7 +99,8 @@ public final class Generator implements AutoCloseable {
     return limits.kvBlocks() * KvCache.blockBytes(config, dtype) + workingBytes(config, dtype, limits);
   }
 
-  private static long workingBytes(ModelConfig config, DType dtype, Limits limits) {
+  /** Bytes of a generator's memory beside the cache. */
+  public static long workingBytes(ModelConfig config, DType dtype, Limits limits) {
     int rows = limits.rowsPerPass();
     long maxBlocks = KvCache.blocksFor(limits.maxSequenceTokens());
     return CausalLm.decodeBytes(config, dtype, rows)

@@ -41,6 +41,13 @@ public final class Metrics {
 
   private final Map<String, Number> values = new LinkedHashMap<>();
 
+  /** A step's metrics to go on with, such as those that a checkpoint kept. */
+  public static Metrics of(Map<String, Number> values) {
+    Metrics metrics = new Metrics();
+    metrics.values.putAll(values);
+    return metrics;
+  }
+
   /** True for wall-clock values, which no seed makes equal. */
   public static boolean isTiming(String name) {
     return name.equals(STEP_TIME) || name.startsWith(TIME) || name.endsWith("tokens_per_s");

@@ -156,6 +156,11 @@ public final class CheckpointStore {
     }
   }
 
+  /** Whether a folder is named as checkpoints are. */
+  public static boolean isCheckpoint(Path folder) {
+    return folder.getFileName() != null && NAME.matcher(folder.getFileName().toString()).matches();
+  }
+
   /** The step in the name of a checkpoint folder. */
   public static int stepOf(Path folder) {
     var matcher = NAME.matcher(folder.getFileName().toString());

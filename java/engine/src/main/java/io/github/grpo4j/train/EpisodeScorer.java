@@ -6,6 +6,8 @@ import io.github.grpo4j.reward.Reward;
 import io.github.grpo4j.reward.RewardFunction;
 import io.github.grpo4j.rollout.Episode;
 import io.github.grpo4j.rollout.TextDecoder;
+import io.github.grpo4j.text.Tokenizer;
+import io.github.grpo4j.train.config.RunConfig;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -20,6 +22,11 @@ final class EpisodeScorer {
     this.reward = reward;
     this.decoder = decoder;
     this.responsePrefix = responsePrefix;
+  }
+
+  /** The scorer of a run. */
+  static EpisodeScorer of(RunConfig config, Tokenizer tokenizer) {
+    return new EpisodeScorer(config.reward().function(), tokenizer::decode, config.prompt().responsePrefix());
   }
 
   /** @param problems one per group; episodes come group by group, {@code answers} each */

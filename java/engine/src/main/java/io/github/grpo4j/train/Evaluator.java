@@ -1,6 +1,7 @@
 package io.github.grpo4j.train;
 
 import io.github.grpo4j.data.Problem;
+import io.github.grpo4j.reward.Reward;
 import io.github.grpo4j.rollout.Generator;
 import io.github.grpo4j.rollout.RolloutListener;
 import io.github.grpo4j.rollout.RolloutRequest;
@@ -16,10 +17,12 @@ import java.util.List;
 public final class Evaluator {
   /**
    * @param accuracy of the final answers, over all answers of all problems
+   * @param format how well answers keep the asked form, on average
    * @param finished share of answers that the model ended itself
    * @param meanTokens length of an answer
    */
-  public record Result(AccuracyInterval accuracy, double finished, double meanTokens, List<ScoredEpisode> answers, RolloutStats stats) {}
+  public record Result(
+      AccuracyInterval accuracy, double format, double finished, double meanTokens, List<ScoredEpisode> answers, RolloutStats stats) {}
 
   /** Sets the evaluation's random numbers apart from those of the rollouts of a run with the same seed. */
   private static final long STREAM = 0x6576616C75617465L;
@@ -45,8 +48,9 @@ public final class Evaluator {
     Generator.Rollout rollout = generator.generate(requests, params, seed, 0, listener);
     List<ScoredEpisode> scored = scorer.score(asked, rollout.episodes(), answers);
     int right = (int) scored.stream().filter(episode -> episode.reward().correct()).count();
+    double format = scored.stream().mapToDouble(episode -> episode.reward().components().getOrDefault(Reward.FORMAT, 0.0)).average().orElse(0);
     double finished = scored.stream().mapToInt(episode -> episode.episode().finished() ? 1 : 0).average().orElse(0);
     double meanTokens = scored.stream().mapToInt(episode -> episode.episode().tokenIds().length).average().orElse(0);
-    return new Result(AccuracyInterval.of(right, scored.size()), finished, meanTokens, scored, rollout.stats());
+    return new Result(AccuracyInterval.of(right, scored.size()), format, finished, meanTokens, scored, rollout.stats());
   }
 }

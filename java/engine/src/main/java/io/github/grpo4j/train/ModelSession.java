@@ -3,7 +3,6 @@ package io.github.grpo4j.train;
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.CpuBackend;
 import io.github.grpo4j.backend.DType;
-import io.github.grpo4j.model.BuiltinModels;
 import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelDirectory;
 import io.github.grpo4j.model.ModelWeights;
@@ -29,9 +28,9 @@ public final class ModelSession implements AutoCloseable {
     this.tokenizer = tokenizer;
   }
 
-  /** Opens the model that a configuration names. */
+  /** Opens the model that a configuration names, see {@link ModelLocation}. */
   public static ModelSession open(RunConfig config) {
-    return open(BuiltinModels.resolve(config.model().path()), config.model().dtype(), config.backend());
+    return open(ModelLocation.find(config.model().path()).model(), config.model().dtype(), config.backend());
   }
 
   /** Opens a model directory. Stop tokens are those that its tokenizer and generation files name. */
@@ -52,7 +51,7 @@ public final class ModelSession implements AutoCloseable {
 
   /** A model of the configuration's shape with seeded random weights; its directory needs config.json and the tokenizer only. */
   public static ModelSession openRandom(RunConfig config) {
-    Path directory = BuiltinModels.resolve(config.model().path());
+    Path directory = ModelLocation.find(config.model().path()).model();
     Backend backend = openBackend(config.backend());
     Tokenizer tokenizer = Tokenizer.load(directory);
     return new ModelSession(directory, backend,

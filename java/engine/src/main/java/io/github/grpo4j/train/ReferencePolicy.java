@@ -1,10 +1,13 @@
 package io.github.grpo4j.train;
 
-import io.github.grpo4j.model.BuiltinModels;
+import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.model.CausalLm;
 import io.github.grpo4j.model.LossHead.Scores;
+import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelDirectory;
 import io.github.grpo4j.model.ModelWeights;
+import io.github.grpo4j.model.ParameterShape;
+import io.github.grpo4j.model.RotaryTable;
 import io.github.grpo4j.rollout.Episode;
 import io.github.grpo4j.train.config.RunConfig;
 import java.util.List;
@@ -20,10 +23,17 @@ final class ReferencePolicy implements AutoCloseable {
   private final float temperature;
 
   ReferencePolicy(ModelSession session, RunConfig config, int longestSequence) {
-    this.weights = ModelDirectory.load(session.backend(), BuiltinModels.resolve(config.model().path()), config.model().dtype());
+    this.weights = ModelDirectory.load(session.backend(), session.directory(), config.model().dtype());
     this.model = new CausalLm(session.backend(), weights, longestSequence);
     this.pass = new GradientPass(model, config.training().microBatchTokens(), longestSequence, CausalLm.Recompute.LAYER);
     this.temperature = (float) config.rollout().temperature();
+  }
+
+  /** Bytes of a reference model: weights and its own forward pass. */
+  static long bytes(RunConfig config, ModelConfig model, int longestSequence) {
+    DType dtype = config.model().dtype();
+    return ParameterShape.bytes(model, dtype) + RotaryTable.bytes(longestSequence, model.headDim())
+        + GradientPass.bytes(model, dtype, config.training().microBatchTokens(), longestSequence, CausalLm.Recompute.LAYER);
   }
 
   /** Of each episode's tokens. */

@@ -14,10 +14,11 @@ final class RolloutLimits {
 
   private RolloutLimits() {}
 
-  static Generator.Limits of(RunConfig config, ModelConfig model, int longestSequence) {
+  /** @param answers that there are to draw: more rows than that would stay empty */
+  static Generator.Limits of(RunConfig config, ModelConfig model, int longestSequence, int answers) {
     RolloutOptions options = config.rollout();
     int perSequence = KvCache.blocksFor(longestSequence) + 1;
-    int rows = options.maxBatch() > 0 ? options.maxBatch() : Math.min(MOST_ROWS, config.episodesPerStep());
+    int rows = options.maxBatch() > 0 ? options.maxBatch() : Math.min(MOST_ROWS, answers);
     if (options.kvCacheMb() == 0) {
       return new Generator.Limits(rows, longestSequence, (rows + 1) * perSequence, PREFILL_TOKENS);
     }

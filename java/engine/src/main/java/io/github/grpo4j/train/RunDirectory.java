@@ -118,8 +118,7 @@ public final class RunDirectory {
       throw new CheckpointException("checkpoint " + folder + " could not be read: " + e.getMessage(), e);
     }
     boolean sameDirectory = Files.exists(path.resolve(JsonlTracker.METRICS_FILE));
-    return sameDirectory ? state
-        : new RunState(state.step(), state.optimizerSteps(), state.numTokens(), state.skippedUpdates(), state.trainData(), Map.of());
+    return sameDirectory ? state : state.withTrackerOffsets(Map.of());
   }
 
   /** Writes a checkpoint, unless this very one is there already. */

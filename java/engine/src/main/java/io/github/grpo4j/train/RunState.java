@@ -17,6 +17,8 @@ import java.util.Map;
  * @param skippedUpdates optimizer steps left out because the gradient was not finite
  * @param trainData SHA-256 of the training problems
  * @param trackerOffsets length of each of the tracker's files
+ * @param unreported metrics of this step where its evaluation, and so its report, is still to come: at the very start, and
+ *     when the run was stopped in the middle of an evaluation; else null
  */
 record RunState(
     @JsonProperty("step") int step,
@@ -24,13 +26,22 @@ record RunState(
     @JsonProperty("num_tokens") long numTokens,
     @JsonProperty("skipped_updates") long skippedUpdates,
     @JsonProperty("train_data") String trainData,
-    @JsonProperty("tracker_offsets") Map<String, Long> trackerOffsets) {
+    @JsonProperty("tracker_offsets") Map<String, Long> trackerOffsets,
+    @JsonProperty("unreported") Map<String, Number> unreported) {
   static final String FILE = "state.json";
 
   private static final ObjectMapper JSON = new ObjectMapper();
 
   static RunState start(String trainData) {
-    return new RunState(0, 0, 0, 0, trainData, Map.of());
+    return new RunState(0, 0, 0, 0, trainData, Map.of(), Map.of());
+  }
+
+  RunState withTrackerOffsets(Map<String, Long> offsets) {
+    return new RunState(step, optimizerSteps, numTokens, skippedUpdates, trainData, offsets, unreported);
+  }
+
+  RunState reported() {
+    return new RunState(step, optimizerSteps, numTokens, skippedUpdates, trainData, trackerOffsets, null);
   }
 
   void write(Path folder) throws IOException {

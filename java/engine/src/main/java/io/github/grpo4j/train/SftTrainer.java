@@ -13,7 +13,6 @@ import io.github.grpo4j.model.LossHead.Scores;
 import io.github.grpo4j.optim.AdamW;
 import io.github.grpo4j.optim.LearningRateSchedule;
 import io.github.grpo4j.rollout.Generator;
-import io.github.grpo4j.rollout.SamplingParams;
 import io.github.grpo4j.track.JsonlTracker;
 import io.github.grpo4j.track.Metrics;
 import io.github.grpo4j.train.GradientPass.Sample;
@@ -30,16 +29,13 @@ import java.util.List;
  * {@code loss = -mean over solution tokens of log p(token)}; prompts are not trained on, the end of sequence is.
  */
 public final class SftTrainer implements AutoCloseable {
-  private final RunConfig config;
+  private final Resources resources = new Resources();
   private final SftOptions options;
   private final TrainingListener listener;
   private final RunDirectory directory;
   private final ModelSession session;
   private final List<Sample> samples;
-  private final PromptedProblems evalProblems;
-  private final CausalLm model;
-  private final Generator generator;
-  private final Evaluator evaluator;
+  private final RunEvaluation evaluation;
   private final GradientPass pass;
   private final Gradients gradients;
   private final AdamW optimizer;
@@ -52,33 +48,35 @@ public final class SftTrainer implements AutoCloseable {
    * @param randomWeights starts from seeded random weights; the model directory then needs no weights file
    */
   public SftTrainer(RunConfig config, boolean randomWeights, TrainingListener listener) {
-    this.config = config;
     this.options = config.sft();
     this.listener = listener;
-    this.session = randomWeights ? ModelSession.openRandom(config) : ModelSession.open(config);
-    var prompts = TrainingData.prompts(config, session.directory(), session.tokenizer());
-    int eos = session.tokenizer().special().eos().orElseThrow(() -> new DataException("the model in " + session.directory()
-        + " names no end-of-sequence token (eos_token of tokenizer_config.json), so solutions could not be ended"));
-    int longestPrompt = config.data().maxPromptTokens();
-    Dataset solutions = solutions(config);
-    PromptedProblems prompted = PromptedProblems.render(solutions, prompts, longestPrompt);
-    this.samples = samples(prompted, eos);
-    this.evalProblems = PromptedProblems.render(TrainingData.eval(config.data()), prompts, longestPrompt);
-    int longest = Math.max(samples.stream().mapToInt(sample -> sample.ids().length).max().orElseThrow(),
-        evalProblems.longestPrompt() + config.rollout().maxNewTokens());
-    this.model = new CausalLm(session.backend(), session.weights(), longest);
-    this.generator = new Generator(model, RolloutLimits.of(config, model.config(), longest), session.stopIds(),
-        session.tokenizer().vocabUsed(), session.tokenizer()::decode);
-    this.evaluator = new Evaluator(generator,
-        new EpisodeScorer(config.reward().function(), session.tokenizer()::decode, config.prompt().responsePrefix()), config.training().seed());
-    this.pass = new GradientPass(model, config.training().microBatchTokens(), longest,
-        CausalLm.Recompute.valueOf(config.training().recompute().name()));
-    this.gradients = new Gradients(session.backend(), session.weights());
-    this.optimizer = new AdamW(session.backend(), session.weights(), Trainer.settings(options.optimizer()));
-    this.schedule = options.schedule();
-    this.order = new BatchOrder(samples.size(), options.batchSize(), config.training().seed(), true);
-    this.directory = RunDirectory.open(config);
-    this.tracker = JsonlTracker.create(directory.path());
+    try {
+      this.session = resources.own(randomWeights ? ModelSession.openRandom(config) : ModelSession.open(config));
+      var prompts = TrainingData.prompts(config, session.directory(), session.tokenizer());
+      int eos = session.tokenizer().special().eos().orElseThrow(() -> new DataException("the model in " + session.directory()
+          + " names no end-of-sequence token (eos_token of tokenizer_config.json), so solutions could not be ended"));
+      int longestPrompt = config.data().maxPromptTokens();
+      this.samples = samples(PromptedProblems.render(solutions(config), prompts, longestPrompt), eos);
+      PromptedProblems evalProblems = PromptedProblems.render(TrainingData.eval(config.data()), prompts, longestPrompt);
+      int longest = Math.max(samples.stream().mapToInt(sample -> sample.ids().length).max().orElseThrow(),
+          evalProblems.longestPrompt() + config.rollout().maxNewTokens());
+      CausalLm model = resources.own(new CausalLm(session.backend(), session.weights(), longest));
+      Generator generator = resources.own(new Generator(model, RolloutLimits.of(config, model.config(), longest, config.episodesPerStep()),
+          session.stopIds(), session.tokenizer().vocabUsed(), session.tokenizer()::decode));
+      this.evaluation = new RunEvaluation(
+          config, new Evaluator(generator, EpisodeScorer.of(config, session.tokenizer()), config.training().seed()), evalProblems);
+      this.pass = resources.own(new GradientPass(model, config.training().microBatchTokens(), longest,
+          CausalLm.Recompute.valueOf(config.training().recompute().name())));
+      this.gradients = resources.own(new Gradients(session.backend(), session.weights()));
+      this.optimizer = resources.own(new AdamW(session.backend(), session.weights(), Trainer.settings(options.optimizer())));
+      this.schedule = options.schedule();
+      this.order = new BatchOrder(samples.size(), options.batchSize(), config.training().seed(), true);
+      this.directory = RunDirectory.open(config);
+      this.tracker = resources.own(JsonlTracker.create(directory.path()));
+    } catch (RuntimeException e) {
+      resources.close();
+      throw e;
+    }
   }
 
   /** Worked solutions: demonstrations of the synthetic task, as many as the steps read, or the training split of a data set. */
@@ -152,8 +150,7 @@ public final class SftTrainer implements AutoCloseable {
     metrics.put(Metrics.LEARNING_RATE, rate);
     metrics.put(Metrics.TRAIN_TOKENS_PER_S, batch.stream().mapToInt(sample -> sample.ids().length).sum() / seconds);
     metrics.put(Metrics.STEP_TIME, seconds);
-    int interval = config.training().evalInterval();
-    if (interval > 0 && (step % interval == 0 || step == options.steps())) {
+    if (evaluation.isDue(step, options.steps())) {
       evaluate(step, metrics);
     }
     tracker.metrics(step, metrics.asMap());
@@ -173,28 +170,14 @@ public final class SftTrainer implements AutoCloseable {
   private void evaluate(int step, Metrics metrics) {
     listener.phase(step, Phase.EVALUATION);
     long start = System.nanoTime();
-    int maxNewTokens = config.rollout().maxNewTokens();
-    Evaluator.Result greedy = evaluator.evaluate(evalProblems, SamplingParams.greedy(maxNewTokens), 1, listener.rolloutListener(step, Phase.EVALUATION));
-    metrics.put(Metrics.EVAL_ACCURACY_GREEDY, greedy.accuracy().accuracy());
-    List<ScoredEpisode> sampled = List.of();
-    if (config.training().evalSamples() > 0) {
-      Evaluator.Result result = evaluator.evaluate(evalProblems, SamplingParams.atTemperature((float) config.rollout().temperature(), maxNewTokens),
-          config.training().evalSamples(), listener.rolloutListener(step, Phase.EVALUATION));
-      metrics.put(Metrics.EVAL_ACCURACY_SAMPLED, result.accuracy().accuracy());
-      sampled = result.answers();
-    }
-    directory.writeEvaluation(step, greedy.answers(), sampled);
+    RunEvaluation.Measured measured = evaluation.measure(() -> listener.rolloutListener(step, Phase.EVALUATION));
+    measured.putInto(metrics);
+    directory.writeEvaluation(step, measured.greedy().answers(), measured.sampledAnswers());
     metrics.put(Metrics.TIME + "eval", (System.nanoTime() - start) * 1e-9);
   }
 
   @Override
   public void close() {
-    tracker.close();
-    optimizer.close();
-    gradients.close();
-    pass.close();
-    generator.close();
-    model.close();
-    session.close();
+    resources.close();
   }
 }

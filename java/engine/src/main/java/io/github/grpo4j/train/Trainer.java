@@ -50,19 +50,16 @@ public final class Trainer implements AutoCloseable {
     STOPPED
   }
 
+  private final Resources resources = new Resources();
   private final RunConfig config;
   private final TrainingListener listener;
   private final RunDirectory directory;
   private final ModelSession session;
   private final PromptedProblems trainProblems;
-  private final PromptedProblems evalProblems;
   private final BatchOrder order;
-  private final CausalLm model;
   private final Generator generator;
   private final EpisodeScorer scorer;
-  private final Evaluator evaluator;
-  private final GradientPass pass;
-  private final Gradients gradients;
+  private final RunEvaluation evaluation;
   private final AdamW optimizer;
   private final PolicyUpdate update;
   private final ReferencePolicy reference;
@@ -76,31 +73,38 @@ public final class Trainer implements AutoCloseable {
   private Trainer(RunConfig config, TrainingListener listener) {
     this.config = config;
     this.listener = listener;
-    this.directory = RunDirectory.open(config);
-    this.session = ModelSession.open(config);
-    Backend backend = session.backend();
-    var prompts = TrainingData.prompts(config, session.directory(), session.tokenizer());
-    this.trainProblems = PromptedProblems.render(TrainingData.train(config), prompts, config.data().maxPromptTokens());
-    this.evalProblems = PromptedProblems.render(TrainingData.eval(config.data()), prompts, config.data().maxPromptTokens());
-    RolloutOptions rollout = config.rollout();
-    TrainingOptions training = config.training();
-    this.order = new BatchOrder(trainProblems.size(), rollout.questionsPerStep(), training.seed(), true);
-    int planned = Math.multiplyExact(order.stepsPerEpoch(), training.epochs());
-    this.totalSteps = training.maxSteps() > 0 ? Math.min(planned, training.maxSteps()) : planned;
-    this.schedule = config.optimizer().schedule((long) totalSteps * config.grpo().updatesPerRollout());
-    int longest = Math.max(trainProblems.longestPrompt(), evalProblems.longestPrompt()) + rollout.maxNewTokens();
-    this.model = new CausalLm(backend, session.weights(), longest);
-    this.generator = new Generator(model, RolloutLimits.of(config, model.config(), longest), session.stopIds(),
-        session.tokenizer().vocabUsed(), session.tokenizer()::decode);
-    this.scorer = new EpisodeScorer(config.reward().function(), session.tokenizer()::decode, config.prompt().responsePrefix());
-    this.evaluator = new Evaluator(generator, scorer, training.seed());
-    this.pass = new GradientPass(model, training.microBatchTokens(), longest, CausalLm.Recompute.valueOf(training.recompute().name()));
-    this.gradients = new Gradients(backend, session.weights());
-    this.optimizer = new AdamW(backend, session.weights(), settings(config.optimizer()));
-    this.update = new PolicyUpdate(pass, gradients, optimizer, config.objective(), (float) rollout.temperature());
-    this.reference = config.objective().kl().isUsed() ? new ReferencePolicy(session, config, longest) : null;
-    this.state = directory.resume(config, session, optimizer, trainProblems.dataset().sha256());
-    this.tracker = JsonlTracker.resume(directory.path(), state.trackerOffsets());
+    MemoryPlan.training(config).requireFits();
+    try {
+      this.directory = RunDirectory.open(config);
+      this.session = resources.own(ModelSession.open(config));
+      Backend backend = session.backend();
+      var prompts = TrainingData.prompts(config, session.directory(), session.tokenizer());
+      this.trainProblems = PromptedProblems.render(TrainingData.train(config), prompts, config.data().maxPromptTokens());
+      PromptedProblems evalProblems = PromptedProblems.render(TrainingData.eval(config.data()), prompts, config.data().maxPromptTokens());
+      RolloutOptions rollout = config.rollout();
+      TrainingOptions training = config.training();
+      this.order = new BatchOrder(trainProblems.size(), rollout.questionsPerStep(), training.seed(), true);
+      int planned = Math.multiplyExact(order.stepsPerEpoch(), training.epochs());
+      this.totalSteps = training.maxSteps() > 0 ? Math.min(planned, training.maxSteps()) : planned;
+      this.schedule = config.optimizer().schedule((long) totalSteps * config.grpo().updatesPerRollout());
+      int longest = Math.max(trainProblems.longestPrompt(), evalProblems.longestPrompt()) + rollout.maxNewTokens();
+      CausalLm model = resources.own(new CausalLm(backend, session.weights(), longest));
+      this.generator = resources.own(new Generator(model, RolloutLimits.of(config, model.config(), longest, config.episodesPerStep()),
+          session.stopIds(), session.tokenizer().vocabUsed(), session.tokenizer()::decode));
+      this.scorer = EpisodeScorer.of(config, session.tokenizer());
+      this.evaluation = new RunEvaluation(config, new Evaluator(generator, scorer, training.seed()), evalProblems);
+      GradientPass pass = resources.own(
+          new GradientPass(model, training.microBatchTokens(), longest, CausalLm.Recompute.valueOf(training.recompute().name())));
+      Gradients gradients = resources.own(new Gradients(backend, session.weights()));
+      this.optimizer = resources.own(new AdamW(backend, session.weights(), settings(config.optimizer())));
+      this.update = new PolicyUpdate(pass, gradients, optimizer, config.objective(), (float) rollout.temperature());
+      this.reference = config.objective().kl().isUsed() ? resources.own(new ReferencePolicy(session, config, longest)) : null;
+      this.state = directory.resume(config, session, optimizer, trainProblems.dataset().sha256());
+      this.tracker = resources.own(JsonlTracker.resume(directory.path(), state.trackerOffsets()));
+    } catch (RuntimeException e) {
+      resources.close();
+      throw e;
+    }
   }
 
   /** Opens model, data and run directory, and goes on from a checkpoint where {@code training.resume} says so. */
@@ -139,18 +143,18 @@ public final class Trainer implements AutoCloseable {
   public Outcome run(int lastStep) {
     listener.started(state.step() + 1, totalSteps, directory.startedFrom());
     try {
-      if (state.step() == 0) {
-        Metrics metrics = new Metrics();
-        evaluate(0, metrics);
-        report(0, metrics);
+      if (state.unreported() != null) {
+        report(Metrics.of(state.unreported()));
       }
       int end = Math.min(totalSteps, lastStep);
       while (state.step() < end && !stopRequested) {
         step(state.step() + 1);
       }
     } catch (CancellationException e) {
-      // Only a rollout can be cancelled, and it changes nothing: the last whole step is the state to keep.
-      listener.warning("stopped during step " + (state.step() + 1) + ", which is not kept");
+      // Only rollouts can be cancelled, and they change nothing: the state is that of the last whole step.
+      listener.warning(state.unreported() != null
+          ? "stopped during the evaluation of step " + state.step() + ", which will be done again"
+          : "stopped during step " + (state.step() + 1) + ", which will be done again");
       Thread.interrupted();
     }
     boolean complete = state.step() >= totalSteps;
@@ -184,26 +188,22 @@ public final class Trainer implements AutoCloseable {
     double updateSeconds = seconds(updateStart);
 
     long tokens = rollout.episodes().stream().mapToLong(Episode::totalTokens).sum();
-    state = new RunState(step, state.optimizerSteps() + updated.count, state.numTokens() + tokens, state.skippedUpdates() + updated.skipped,
-        state.trainData(), state.trackerOffsets());
     metrics.put(Metrics.EPOCH, (double) step / order.stepsPerEpoch());
     metrics.putRewards(rewards, advantages);
     metrics.putCompletions(scored.stream().mapToInt(e -> e.episode().tokenIds().length).toArray(), finished(scored));
     updated.metrics.forEach(metrics::put);
     metrics.put(Metrics.LEARNING_RATE, updated.learningRate);
-    metrics.put(Metrics.NUM_TOKENS, state.numTokens());
-    metrics.put("skipped_updates", state.skippedUpdates());
+    metrics.put(Metrics.NUM_TOKENS, state.numTokens() + tokens);
+    metrics.put("skipped_updates", state.skippedUpdates() + updated.skipped);
     metrics.put(Metrics.ROLLOUT_TOKENS_PER_S, rollout.stats().tokensPerSecond());
     metrics.put(Metrics.TRAIN_TOKENS_PER_S, updateSeconds == 0 ? 0 : updated.trainedTokens / updateSeconds);
     metrics.put(Metrics.TIME + "rollout", rolloutSeconds);
     metrics.put(Metrics.TIME + "update", updateSeconds);
     tracker.samples(Samples.of(step, scored));
     metrics.put(Metrics.STEP_TIME, seconds(start));
-    int interval = config.training().evalInterval();
-    if (interval > 0 && (step % interval == 0 || step == totalSteps)) {
-      evaluate(step, metrics);
-    }
-    report(step, metrics);
+    state = new RunState(step, state.optimizerSteps() + updated.count, state.numTokens() + tokens, state.skippedUpdates() + updated.skipped,
+        state.trainData(), state.trackerOffsets(), metrics.asMap());
+    report(metrics);
     int every = config.training().checkpointInterval();
     if (every > 0 && step % every == 0 && step < totalSteps) {
       checkpoint();
@@ -295,37 +295,30 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void evaluate(int step, Metrics metrics) {
-    if (config.training().evalInterval() == 0) {
-      return;
-    }
     listener.phase(step, Phase.EVALUATION);
     long start = System.nanoTime();
-    int maxNewTokens = config.rollout().maxNewTokens();
-    Evaluator.Result greedy = interruptibly(() ->
-        evaluator.evaluate(evalProblems, SamplingParams.greedy(maxNewTokens), 1, listener.rolloutListener(step, Phase.EVALUATION)));
-    metrics.put(Metrics.EVAL_ACCURACY_GREEDY, greedy.accuracy().accuracy());
-    metrics.put(Metrics.EVAL_MEAN_LENGTH, greedy.meanTokens());
-    List<ScoredEpisode> sampled = List.of();
-    int samples = config.training().evalSamples();
-    if (samples > 0) {
-      float temperature = (float) config.rollout().temperature();
-      Evaluator.Result result = interruptibly(() -> evaluator.evaluate(evalProblems, SamplingParams.atTemperature(temperature, maxNewTokens),
-          samples, listener.rolloutListener(step, Phase.EVALUATION)));
-      metrics.put(Metrics.EVAL_ACCURACY_SAMPLED, result.accuracy().accuracy());
-      sampled = result.answers();
-    }
-    directory.writeEvaluation(step, greedy.answers(), sampled);
+    RunEvaluation.Measured measured = interruptibly(() -> evaluation.measure(() -> listener.rolloutListener(step, Phase.EVALUATION)));
+    measured.putInto(metrics);
+    directory.writeEvaluation(step, measured.greedy().answers(), measured.sampledAnswers());
     metrics.put(Metrics.TIME + "eval", seconds(start));
   }
 
-  private void report(int step, Metrics metrics) {
-    tracker.metrics(step, metrics.asMap());
-    listener.step(step, metrics.asMap());
+  /** Ends the present step with its evaluation, where one is due, and its row of metrics. */
+  private void report(Metrics metrics) {
+    int step = state.step();
+    if (evaluation.isDue(step, totalSteps)) {
+      evaluate(step, metrics);
+    }
+    if (!metrics.asMap().isEmpty()) {
+      tracker.metrics(step, metrics.asMap());
+      listener.step(step, metrics.asMap());
+    }
+    state = state.reported();
   }
 
   private void checkpoint() {
     listener.phase(state.step(), Phase.CHECKPOINT);
-    state = new RunState(state.step(), state.optimizerSteps(), state.numTokens(), state.skippedUpdates(), state.trainData(), tracker.offsets());
+    state = state.withTrackerOffsets(tracker.offsets());
     directory.checkpoint(state, config, session, optimizer).ifPresent(folder -> listener.checkpoint(state.step(), folder));
   }
 
@@ -343,15 +336,6 @@ public final class Trainer implements AutoCloseable {
 
   @Override
   public void close() {
-    tracker.close();
-    if (reference != null) {
-      reference.close();
-    }
-    optimizer.close();
-    gradients.close();
-    pass.close();
-    generator.close();
-    model.close();
-    session.close();
+    resources.close();
   }
 }

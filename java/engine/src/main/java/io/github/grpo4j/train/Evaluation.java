@@ -1,0 +1,86 @@
+package io.github.grpo4j.train;
+
+import io.github.grpo4j.data.Dataset;
+import io.github.grpo4j.model.CausalLm;
+import io.github.grpo4j.rollout.Generator;
+import io.github.grpo4j.rollout.RolloutListener;
+import io.github.grpo4j.rollout.SamplingParams;
+import io.github.grpo4j.track.JsonlTracker;
+import io.github.grpo4j.track.Sample;
+import io.github.grpo4j.train.config.RunConfig;
+import java.io.IOException;
+import java.nio.file.Path;
+
+/**
+ * A model and held-out problems, open to be measured without any training.
+ *
+ * <pre>{@code
+ * try (Evaluation evaluation = Evaluation.open(config, 1)) {
+ *   System.out.println(evaluation.run(SamplingParams.greedy(300), RolloutListener.NONE).accuracy());
+ * }
+ * }</pre>
+ *
+ * <p>Model, problems, prompt and reward are those of the configuration; random numbers are those of a training run's own
+ * evaluations, so the same model gets the same figures here and there.
+ */
+public final class Evaluation implements AutoCloseable {
+  private final Resources resources = new Resources();
+  private final ModelSession session;
+  private final PromptedProblems problems;
+  private final Evaluator evaluator;
+  private final int answersPerProblem;
+
+  private Evaluation(RunConfig config, int answersPerProblem) {
+    this.answersPerProblem = answersPerProblem;
+    try {
+      Dataset data = TrainingData.eval(config.data());
+      int answers = Math.multiplyExact(data.size(), answersPerProblem);
+      MemoryPlan.evaluation(config, answers).requireFits();
+      this.session = resources.own(ModelSession.open(config));
+      this.problems = PromptedProblems.render(data, TrainingData.prompts(config, session.directory(), session.tokenizer()),
+          config.data().maxPromptTokens());
+      int longest = problems.longestPrompt() + config.rollout().maxNewTokens();
+      CausalLm model = resources.own(new CausalLm(session.backend(), session.weights(), longest));
+      Generator generator = resources.own(new Generator(model, RolloutLimits.of(config, model.config(), longest, answers),
+          session.stopIds(), session.tokenizer().vocabUsed(), session.tokenizer()::decode));
+      this.evaluator = new Evaluator(generator, EpisodeScorer.of(config, session.tokenizer()), config.training().seed());
+    } catch (RuntimeException e) {
+      resources.close();
+      throw e;
+    }
+  }
+
+  /** @param answersPerProblem that {@link #run} will draw: 1 for greedy decoding, which would give the same one again */
+  public static Evaluation open(RunConfig config, int answersPerProblem) {
+    return new Evaluation(config, answersPerProblem);
+  }
+
+  /** The problems that are asked. */
+  public Dataset problems() {
+    return problems.dataset();
+  }
+
+  /** One line on what it runs on. */
+  public String device() {
+    return session.backend().description();
+  }
+
+  /**
+   * Answers and scores every problem.
+   *
+   * @param params its limit on new tokens is at most the configuration's {@code rollout.max_new_tokens}
+   */
+  public Evaluator.Result run(SamplingParams params, RolloutListener listener) {
+    return evaluator.evaluate(problems, params, answersPerProblem, listener);
+  }
+
+  /** Writes every answer, one JSON object a line, as a training run's own evaluations do. */
+  public static void writeAnswers(Path file, Evaluator.Result result, boolean greedy) throws IOException {
+    JsonlTracker.writeSamples(file, Samples.of(0, greedy ? Sample.EVAL_GREEDY : Sample.EVAL_SAMPLED, result.answers()));
+  }
+
+  @Override
+  public void close() {
+    resources.close();
+  }
+}
