@@ -2,6 +2,7 @@ package io.github.grpo4j.train;
 
 import io.github.grpo4j.data.Dataset;
 import io.github.grpo4j.model.CausalLm;
+import io.github.grpo4j.model.ModelDirectory;
 import io.github.grpo4j.rollout.Generator;
 import io.github.grpo4j.rollout.RolloutListener;
 import io.github.grpo4j.rollout.SamplingParams;
@@ -35,6 +36,7 @@ public final class Evaluation implements AutoCloseable {
     try {
       Dataset data = TrainingData.eval(config.data());
       int answers = Math.multiplyExact(data.size(), answersPerProblem);
+      ModelDirectory.checkFiles(ModelLocation.find(config.model().path()).model());
       MemoryPlan.evaluation(config, answers).requireFits();
       this.session = resources.own(ModelSession.open(config));
       this.problems = PromptedProblems.render(data, TrainingData.prompts(config, session.directory(), session.tokenizer()),

@@ -8,6 +8,7 @@ import io.github.grpo4j.grpo.GroupedRewards;
 import io.github.grpo4j.grpo.ObjectiveMetrics;
 import io.github.grpo4j.model.CausalLm;
 import io.github.grpo4j.model.Gradients;
+import io.github.grpo4j.model.ModelDirectory;
 import io.github.grpo4j.optim.AdamW;
 import io.github.grpo4j.optim.LearningRateSchedule;
 import io.github.grpo4j.reward.Reward;
@@ -68,11 +69,13 @@ public final class Trainer implements AutoCloseable {
   private final Tracker tracker;
   private RunState state;
   private volatile boolean stopRequested;
-  private volatile Thread rollingOut;
+  private final Object stopLock = new Object();
+  private Thread rollingOut;
 
   private Trainer(RunConfig config, TrainingListener listener) {
     this.config = config;
     this.listener = listener;
+    ModelDirectory.checkFiles(ModelLocation.find(config.model().path()).model());
     MemoryPlan.training(config).requireFits();
     try {
       this.directory = RunDirectory.open(config);
@@ -127,10 +130,11 @@ public final class Trainer implements AutoCloseable {
 
   /** Asks the run to end soon and in good order: a checkpoint of the last whole step is written. */
   public void requestStop() {
-    stopRequested = true;
-    Thread thread = rollingOut;
-    if (thread != null) {
-      thread.interrupt();
+    synchronized (stopLock) {
+      stopRequested = true;
+      if (rollingOut != null) {
+        rollingOut.interrupt();
+      }
     }
   }
 
@@ -141,7 +145,7 @@ public final class Trainer implements AutoCloseable {
 
   /** Runs until step {@code lastStep} is done, at most to the end; a later run goes on from there. */
   public Outcome run(int lastStep) {
-    listener.started(state.step() + 1, totalSteps, directory.startedFrom());
+    listener.started(state.step() + 1, totalSteps, directory.startedFrom() + "; on " + session.backend().description());
     try {
       if (state.unreported() != null) {
         report(Metrics.of(state.unreported()));
@@ -155,7 +159,6 @@ public final class Trainer implements AutoCloseable {
       listener.warning(state.unreported() != null
           ? "stopped during the evaluation of step " + state.step() + ", which will be done again"
           : "stopped during step " + (state.step() + 1) + ", which will be done again");
-      Thread.interrupted();
     }
     boolean complete = state.step() >= totalSteps;
     checkpoint();
@@ -223,14 +226,22 @@ public final class Trainer implements AutoCloseable {
 
   /** A rollout may be ended by {@link #requestStop}; an update may not, since half of one is no state to keep. */
   private <T> T interruptibly(Work<T> work) {
-    rollingOut = Thread.currentThread();
-    try {
+    synchronized (stopLock) {
       if (stopRequested) {
         throw new CancellationException();
       }
+      rollingOut = Thread.currentThread();
+    }
+    try {
       return work.run();
     } finally {
-      rollingOut = null;
+      synchronized (stopLock) {
+        rollingOut = null;
+        // An interrupt that came too late for the rollout must not hit the files that are written next.
+        if (stopRequested) {
+          Thread.interrupted();
+        }
+      }
     }
   }
 
