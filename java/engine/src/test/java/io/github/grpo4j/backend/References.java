@@ -27,11 +27,8 @@ final class References {
     NdArray y = NdArray.zeros(x.rows(), w.rows());
     for (int m = 0; m < x.rows(); m++) {
       for (int n = 0; n < w.rows(); n++) {
-        double sum = bias == null ? 0 : bias.values()[n];
-        for (int k = 0; k < x.columns(); k++) {
-          sum += x.get(m, k) * w.get(n, k);
-        }
-        y.values()[m * w.rows() + n] = sum;
+        y.values()[m * w.rows() + n] = (bias == null ? 0 : bias.values()[n])
+            + dot(x.values(), m * x.columns(), w.values(), n * x.columns(), x.columns());
       }
     }
     return y;
@@ -83,36 +80,44 @@ final class References {
 
   static AttentionResult attention(NdArray q, NdArray k, NdArray v, AttentionShape shape, int[] cuSeqlens) {
     int dim = shape.headDim();
-    int group = shape.heads() / shape.kvHeads();
-    NdArray o = NdArray.zeros(q.rows(), shape.outColumns());
+    int queryColumns = shape.outColumns();
+    int keyColumns = shape.kvHeads() * dim;
+    NdArray o = NdArray.zeros(q.rows(), queryColumns);
     NdArray lse = NdArray.zeros(q.rows(), shape.heads());
     for (int b = 0; b + 1 < cuSeqlens.length; b++) {
       for (int t = cuSeqlens[b]; t < cuSeqlens[b + 1]; t++) {
         for (int h = 0; h < shape.heads(); h++) {
+          int query = t * queryColumns + h * dim;
+          int keyHead = cuSeqlens[b] * keyColumns + h / (shape.heads() / shape.kvHeads()) * dim;
           double[] scores = new double[t - cuSeqlens[b] + 1];
           double max = Double.NEGATIVE_INFINITY;
           for (int s = 0; s < scores.length; s++) {
-            for (int j = 0; j < dim; j++) {
-              scores[s] += q.get(t, h * dim + j) * k.get(cuSeqlens[b] + s, h / group * dim + j);
-            }
-            scores[s] /= Math.sqrt(dim);
+            scores[s] = dot(q.values(), query, k.values(), keyHead + s * keyColumns, dim) / Math.sqrt(dim);
             max = Math.max(max, scores[s]);
           }
           double sum = 0;
-          for (double score : scores) {
-            sum += Math.exp(score - max);
+          for (int s = 0; s < scores.length; s++) {
+            scores[s] = Math.exp(scores[s] - max);
+            sum += scores[s];
           }
           lse.values()[t * shape.heads() + h] = max + Math.log(sum);
           for (int s = 0; s < scores.length; s++) {
-            double weight = Math.exp(scores[s] - max) / sum;
             for (int j = 0; j < dim; j++) {
-              o.values()[t * shape.outColumns() + h * dim + j] += weight * v.get(cuSeqlens[b] + s, h / group * dim + j);
+              o.values()[query + j] += scores[s] / sum * v.values()[keyHead + s * keyColumns + j];
             }
           }
         }
       }
     }
     return new AttentionResult(o, lse);
+  }
+
+  private static double dot(double[] a, int fromA, double[] b, int fromB, int count) {
+    double sum = 0;
+    for (int i = 0; i < count; i++) {
+      sum += a[fromA + i] * b[fromB + i];
+    }
+    return sum;
   }
 
   static NdArray swiglu(NdArray gate, NdArray up) {
