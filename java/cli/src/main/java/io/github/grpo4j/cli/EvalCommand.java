@@ -75,8 +75,7 @@ final class EvalCommand implements Callable<Integer> {
           perProblem < 1 ? "--samples must be at least 1" : "--samples is of no use with --greedy: every answer to a problem would be the same");
     }
     Path answers = writable(out != null ? out : Path.of("runs", "eval", LocalDateTime.now().format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss")) + ".jsonl"));
-    try (Evaluation evaluation = Evaluation.open(run, perProblem)) {
-      Terminal terminal = Terminal.detect();
+    try (Terminal terminal = Terminal.detect(); Evaluation evaluation = Evaluation.open(run, perProblem)) {
       Evaluator.Result result = evaluation.run(params, new EvaluationProgress(json ? terminal.silent() : terminal));
       boolean greedy = params.temperature() == 0;
       if (json) {

@@ -13,7 +13,7 @@ import java.util.concurrent.TimeUnit;
  * The terminal that a person sits at, or a file or pipe. A line in progress is rewritten in place on a terminal and left out
  * elsewhere; colours follow {@code NO_COLOR} (no-color.org).
  */
-final class Terminal {
+final class Terminal implements AutoCloseable {
   private static final String CLEAR_LINE = "\r\u001B[K";
   private static final int USUAL_WIDTH = 120;
   private static final int BAR = 24;
@@ -85,6 +85,16 @@ final class Terminal {
       out.print(CLEAR_LINE + (text.length() < width ? text : text.substring(0, width - 1)));
       out.flush();
       inProgress = true;
+    }
+  }
+
+  /** Takes the line in progress away. */
+  @Override
+  public void close() {
+    if (inProgress) {
+      out.print(CLEAR_LINE);
+      out.flush();
+      inProgress = false;
     }
   }
 

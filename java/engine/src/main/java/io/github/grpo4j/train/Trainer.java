@@ -123,6 +123,11 @@ public final class Trainer implements AutoCloseable {
     return directory;
   }
 
+  /** Memory that the run has taken for weights, states, cache and activations, the Java heap aside. */
+  public long allocatedBytes() {
+    return session.backend().allocatedBytes();
+  }
+
   /** Steps of the whole run. */
   public int totalSteps() {
     return totalSteps;
