@@ -2,6 +2,8 @@ package io.github.grpo4j.train;
 
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.data.BatchOrder;
+import io.github.grpo4j.data.Dataset;
+import io.github.grpo4j.data.EncodedPrompts;
 import io.github.grpo4j.data.Problem;
 import io.github.grpo4j.grpo.Advantages;
 import io.github.grpo4j.grpo.GroupedRewards;
@@ -56,7 +58,7 @@ public final class Trainer implements AutoCloseable {
   private final TrainingListener listener;
   private final RunDirectory directory;
   private final ModelSession session;
-  private final PromptedProblems trainProblems;
+  private final EncodedPrompts trainProblems;
   private final BatchOrder order;
   private final Generator generator;
   private final EpisodeScorer scorer;
@@ -82,15 +84,16 @@ public final class Trainer implements AutoCloseable {
       this.session = resources.own(ModelSession.open(config));
       Backend backend = session.backend();
       var prompts = TrainingData.prompts(config, session.directory(), session.tokenizer());
-      this.trainProblems = PromptedProblems.render(TrainingData.train(config), prompts, config.data().maxPromptTokens());
-      PromptedProblems evalProblems = PromptedProblems.render(TrainingData.eval(config.data()), prompts, config.data().maxPromptTokens());
+      Dataset trainData = TrainingData.train(config);
+      this.trainProblems = TrainingData.encode(trainData, prompts, config.data());
+      EncodedPrompts evalProblems = TrainingData.encode(TrainingData.eval(config.data()), prompts, config.data());
       RolloutOptions rollout = config.rollout();
       TrainingOptions training = config.training();
       this.order = new BatchOrder(trainProblems.size(), rollout.questionsPerStep(), training.seed(), true);
       int planned = Math.multiplyExact(order.stepsPerEpoch(), training.epochs());
       this.totalSteps = training.maxSteps() > 0 ? Math.min(planned, training.maxSteps()) : planned;
       this.schedule = config.optimizer().schedule((long) totalSteps * config.grpo().updatesPerRollout());
-      int longest = Math.max(trainProblems.longestPrompt(), evalProblems.longestPrompt()) + rollout.maxNewTokens();
+      int longest = Math.max(trainProblems.longest(), evalProblems.longest()) + rollout.maxNewTokens();
       CausalLm model = resources.own(new CausalLm(backend, session.weights(), longest));
       this.generator = resources.own(new Generator(model, RolloutLimits.of(config, model.config(), longest, config.episodesPerStep()),
           session.stopIds(), session.tokenizer().vocabUsed(), session.tokenizer()::decode));
@@ -102,7 +105,7 @@ public final class Trainer implements AutoCloseable {
       this.optimizer = resources.own(new AdamW(backend, session.weights(), settings(config.optimizer())));
       this.update = new PolicyUpdate(pass, gradients, optimizer, config.objective(), (float) rollout.temperature());
       this.reference = config.objective().kl().isUsed() ? resources.own(new ReferencePolicy(session, config, longest)) : null;
-      this.state = directory.resume(config, session, optimizer, trainProblems.dataset().sha256());
+      this.state = directory.resume(config, session, optimizer, trainData.sha256());
       this.tracker = resources.own(JsonlTracker.resume(directory.path(), state.trackerOffsets()));
     } catch (RuntimeException e) {
       resources.close();
@@ -151,6 +154,10 @@ public final class Trainer implements AutoCloseable {
   /** Runs until step {@code lastStep} is done, at most to the end; a later run goes on from there. */
   public Outcome run(int lastStep) {
     listener.started(state.step() + 1, totalSteps, directory.startedFrom() + "; on " + session.backend().description());
+    if (trainProblems.skipped() > 0) {
+      listener.warning(trainProblems.skipped() + " training problems are left out: their prompts have more than data.max_prompt_tokens = "
+          + config.data().maxPromptTokens() + " tokens");
+    }
     try {
       if (state.unreported() != null) {
         report(Metrics.of(state.unreported()));
@@ -180,8 +187,9 @@ public final class Trainer implements AutoCloseable {
     List<Problem> problems = new ArrayList<>();
     List<RolloutRequest> requests = new ArrayList<>();
     for (int position : order.batch(step - 1)) {
-      problems.add(trainProblems.problem(position));
-      requests.add(new RolloutRequest(trainProblems.problem(position).index(), trainProblems.prompt(position), config.rollout().answersPerQuestion()));
+      EncodedPrompts.Prompt prompt = trainProblems.get(position);
+      problems.add(prompt.problem());
+      requests.add(new RolloutRequest(prompt.problem().index(), prompt.ids(), config.rollout().answersPerQuestion()));
     }
     Generator.Rollout rollout = generate(requests, step);
     List<ScoredEpisode> scored = scorer.score(problems, rollout.episodes(), config.rollout().answersPerQuestion());

@@ -61,8 +61,8 @@ class MemoryPlanTest {
     Path model = ModelLocation.find("builtin:tiny").model();
     try (Tokenizer tokenizer = Tokenizer.load(model)) {
       var prompts = TrainingData.prompts(config, model, tokenizer);
-      return Math.max(PromptedProblems.render(TrainingData.train(config), prompts, 512).longestPrompt(),
-          PromptedProblems.render(TrainingData.eval(config.data()), prompts, 512).longestPrompt());
+      return Math.max(TrainingData.encode(TrainingData.train(config), prompts, config.data()).longest(),
+          TrainingData.encode(TrainingData.eval(config.data()), prompts, config.data()).longest());
     }
   }
 
