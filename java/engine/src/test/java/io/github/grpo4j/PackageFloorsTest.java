@@ -18,10 +18,12 @@ class PackageFloorsTest {
       .layer("rollout, optim").definedBy(floor("rollout", "optim"))
       .layer("reward, grpo, prefix").definedBy(floor("reward", "grpo", "prefix"))
       .layer("track, train").definedBy(floor("track", "train"))
+      .layer("bench").definedBy(floor("bench"))
       .whereLayer("ground").mayNotAccessAnyLayer()
       .whereLayer("model").mayOnlyAccessLayers("ground")
       .whereLayer("rollout, optim").mayOnlyAccessLayers("ground", "model")
       .whereLayer("reward, grpo, prefix").mayOnlyAccessLayers("ground", "model", "rollout, optim")
+      .whereLayer("bench").mayNotBeAccessedByAnyLayer()
       .whereLayer("track, train").mayOnlyAccessLayers("ground", "model", "rollout, optim", "reward, grpo, prefix");
 
   /** Holds packages of one floor apart, too. */

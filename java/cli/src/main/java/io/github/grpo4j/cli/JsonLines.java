@@ -10,6 +10,8 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.math.BigDecimal;
+import java.math.MathContext;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -89,6 +91,11 @@ final class JsonLines {
 
   static void print(PrintStream out, ObjectNode object) {
     out.println(object);
+  }
+
+  /** A measured figure with the digits that mean something. */
+  static double measured(double value) {
+    return new BigDecimal(value).round(new MathContext(5)).doubleValue();
   }
 
   static ArrayNode array(int[] values) {

@@ -24,6 +24,7 @@ import picocli.CommandLine.Command;
       TokenizeCommand.class,
       InspectCommand.class,
       PlanCommand.class,
+      BenchCommand.class,
       CommandLine.HelpCommand.class
     })
 public final class Main implements Runnable {

@@ -31,7 +31,7 @@ final class ModelOptions {
     f32(DType.F32),
     bf16(DType.BF16);
 
-    private final DType dtype;
+    final DType dtype;
 
     DTypeOption(DType dtype) {
       this.dtype = dtype;

@@ -13,12 +13,19 @@ public final class MachineMemory {
 
   private static final Path MEMINFO = Path.of("/proc/meminfo");
   private static final Path CGROUP = Path.of("/sys/fs/cgroup");
+  private static final Path STATUS = Path.of("/proc/self/status");
 
   private MachineMemory() {}
 
   /** Bytes that can be allocated without swapping: the kernel's estimate, or less where a control group sets a limit. */
   public static long availableBytes() {
     return availableBytes(MEMINFO, CGROUP);
+  }
+
+  /** The most memory that this process ever had resident, or {@link #UNKNOWN}. */
+  public static long peakResidentBytes() {
+    OptionalLong kibibytes = field(STATUS, "VmHWM:");
+    return kibibytes.isPresent() ? kibibytes.getAsLong() << 10 : UNKNOWN;
   }
 
   static long availableBytes(Path meminfo, Path cgroup) {

@@ -1,0 +1,65 @@
+package io.github.grpo4j.cli;
+
+import io.github.grpo4j.backend.Backend;
+import io.github.grpo4j.backend.CpuBackend;
+import io.github.grpo4j.backend.DType;
+import io.github.grpo4j.model.ModelConfig;
+import io.github.grpo4j.model.ModelDirectory;
+import io.github.grpo4j.model.ModelWeights;
+import io.github.grpo4j.model.RandomWeights;
+import io.github.grpo4j.train.ModelLocation;
+import java.nio.file.Path;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Option;
+
+/** What every benchmark runs on: a model or the shape of one, a storage type, threads. */
+final class BenchOptions {
+  private static final long SEED = 0;
+
+  @ArgGroup(multiplicity = "1", exclusive = true)
+  private Source source;
+
+  @Option(names = "--dtype", defaultValue = "f32", description = "Storage of weights and activations: ${COMPLETION-CANDIDATES} (f32).")
+  private ModelOptions.DTypeOption dtype;
+
+  @Option(names = "--threads", defaultValue = "0", paramLabel = "N", description = "Threads of the CPU back end; 0 takes all cores (0).")
+  private int threads;
+
+  @Option(names = "--json", description = "One JSON object a line instead of the table.")
+  boolean json;
+
+  /** Where the weights come from. */
+  private static final class Source {
+    @Option(names = "--model", paramLabel = "DIR", description = "Hugging Face model directory, run directory, checkpoint, or builtin:tiny.")
+    private String model;
+
+    @Option(names = "--random", paramLabel = "CONFIG.json",
+        description = "A Hugging Face config.json in place of a model: seeded random weights of that shape.")
+    private Path random;
+  }
+
+  CpuBackend openBackend() {
+    return CpuBackend.create(threads > 0 ? threads : Runtime.getRuntime().availableProcessors());
+  }
+
+  DType dtype() {
+    return dtype.dtype;
+  }
+
+  ModelConfig config() {
+    return ModelConfig.read(source.random != null ? source.random : directory());
+  }
+
+  ModelWeights weights(Backend backend) {
+    return source.random != null ? RandomWeights.create(backend, config(), dtype(), SEED) : ModelDirectory.load(backend, directory(), dtype());
+  }
+
+  private Path directory() {
+    return ModelLocation.find(source.model).model();
+  }
+
+  /** What was measured, above a table. */
+  String title(Backend backend) {
+    return (source.random != null ? "random weights of " + source.random : source.model) + ", " + dtype + "; " + backend.description();
+  }
+}
