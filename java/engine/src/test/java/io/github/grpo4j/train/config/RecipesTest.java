@@ -4,6 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import io.github.grpo4j.backend.DType;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -25,9 +28,8 @@ class RecipesTest {
   @ParameterizedTest
   @ValueSource(strings = {"gsm8k-boxed.yaml", "gsm8k-think.yaml"})
   void everyKeyIsExplainedAndNoDefault(String name) throws IOException {
-    List<String> defaults = ConfigLoader.toYaml(ConfigLoader.parse("", "defaults", List.of())).lines().toList();
-    List<String> resolved = ConfigLoader.toYaml(ConfigLoader.load(recipe(name), List.of())).lines().toList();
-    assertEquals(defaults.size(), resolved.size());
+    JsonNode defaults = tree(ConfigLoader.parse("", "defaults", List.of()));
+    JsonNode resolved = tree(ConfigLoader.load(recipe(name), List.of()));
     List<String> lines = Files.readAllLines(recipe(name));
     int keys = 0;
     for (int i = 0; i < lines.size(); i++) {
@@ -37,10 +39,15 @@ class RecipesTest {
       }
     }
     int different = 0;
-    for (int i = 0; i < defaults.size(); i++) {
-      different += defaults.get(i).equals(resolved.get(i)) ? 0 : 1;
+    for (String option : ConfigLoader.options()) {
+      String pointer = "/" + option.replace('.', '/');
+      different += defaults.at(pointer).equals(resolved.at(pointer)) ? 0 : 1;
     }
     assertEquals(different, keys, "keys of " + name + " that differ from the defaults");
+  }
+
+  private static JsonNode tree(RunConfig config) throws IOException {
+    return new ObjectMapper(new YAMLFactory()).readTree(ConfigLoader.toYaml(config));
   }
 
   @ParameterizedTest
