@@ -17,7 +17,6 @@ import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -105,7 +104,7 @@ final class EvalCommand implements Callable<Integer> {
     add(assignments, "backend.threads", threads);
     add(assignments, "rollout.max_new_tokens", sampling.maxNewTokens);
     add(assignments, "training.seed", sampling.seed);
-    return config.load(model == null ? Optional.empty() : ModelLocation.find(model).config(), assignments);
+    return config.load(ModelLocation.find(model == null ? RunConfig.DEFAULTS.model().path() : model).config(), assignments);
   }
 
   private static void add(List<String> assignments, String option, Object value) {
