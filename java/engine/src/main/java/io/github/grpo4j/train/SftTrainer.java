@@ -51,6 +51,7 @@ public final class SftTrainer implements AutoCloseable {
   public SftTrainer(RunConfig config, boolean randomWeights, TrainingListener listener) {
     this.options = config.sft();
     this.listener = listener;
+    MemoryPlan.training(config).requireFits();
     try {
       this.session = resources.own(randomWeights ? ModelSession.openRandom(config) : ModelSession.open(config));
       var prompts = TrainingData.prompts(config, session.directory(), session.tokenizer());
