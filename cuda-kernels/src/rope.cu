@@ -7,7 +7,7 @@
 //
 // Bytes per element, bf16: 4 (x in and out). The table row of a token is D floats for all of its heads and comes from L1 or
 // L2: neighbouring lanes of a warp read neighbouring vectors of it. A thread turns V pairs: two loads and two stores of 16
-// bytes. 256 threads a block, no shared memory; full occupancy needs at most 32 registers.
+// bytes. 256 threads a block, no shared memory. In bf16 nvcc takes 44 registers (sm_90a): 5 blocks an SM, 40 KB under way.
 #include "row_tile.cuh"
 #include "vector.cuh"
 

@@ -8,6 +8,7 @@
 // Bytes per element of y, bf16: forward 6 (g, u in; y out), backward 10 (g, u, dy in; dg, du out). One exponential and one
 // division an element, about 25 instructions: at 4.3 TB/s an H200 moves 5.4 elements per SM and nanosecond forward, about 60 %
 // of what its four schedulers issue. 256 threads a block, each with two or three loads of 16 bytes under way; no shared memory.
+// In bf16 nvcc takes 38 registers forward and 43 backward (sm_90a): 6 and 5 blocks an SM, 48 and 60 KB under way.
 #include "row_tile.cuh"
 #include "vector.cuh"
 
