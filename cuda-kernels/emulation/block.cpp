@@ -1,0 +1,218 @@
+#include "block.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <numeric>
+
+#include "emulation.h"
+#include "simt.h"
+
+namespace g4::emulation {
+
+namespace {
+
+Block* g_current = nullptr;
+constexpr size_t kSharedGuardBytes = 64;
+constexpr unsigned char kSharedGuard = 0xA5;
+
+std::unique_ptr<unsigned char, void (*)(void*)> shared_array(size_t bytes) {
+  void* memory = nullptr;
+  if (posix_memalign(&memory, 64, bytes + kSharedGuardBytes) != 0) throw std::bad_alloc();
+  return {static_cast<unsigned char*>(memory), std::free};
+}
+
+// NaN in every storage type, so that a read before the first write shows in the result.
+void poison_array(unsigned char* memory, size_t bytes) {
+  std::memset(memory, 0xFF, bytes);
+  std::memset(memory + bytes, kSharedGuard, kSharedGuardBytes);
+}
+
+bool guard_intact(const unsigned char* memory, size_t bytes) {
+  return std::all_of(memory + bytes, memory + bytes + kSharedGuardBytes, [](unsigned char c) { return c == kSharedGuard; });
+}
+
+const char* name_of(Meeting meeting) {
+  switch (meeting) {
+    case Meeting::kBlockBarrier: return "__syncthreads";
+    case Meeting::kWarpBarrier: return "__syncwarp";
+    case Meeting::kBallot: return "__ballot_sync";
+    default: return "a shuffle";
+  }
+}
+
+}  // namespace
+
+bool Site::operator==(const Site& other) const { return line == other.line && std::strcmp(file, other.file) == 0; }
+
+std::string Site::name() const {
+  const char* slash = std::strrchr(file, '/');
+  return std::string(slash != nullptr ? slash + 1 : file) + ":" + std::to_string(line);
+}
+
+Block& Block::current() { return *g_current; }
+
+Block::Block(dim3 grid, dim3 threads, size_t dynamic_bytes, const std::function<void()>& kernel)
+    : grid_(grid), size_(threads), count_(threads.x * threads.y * threads.z), kernel_(kernel), dynamic_bytes_(dynamic_bytes),
+      dynamic_(shared_array(dynamic_bytes)), random_(options().seed) {
+  for (unsigned i = 0; i < count_; i++) {
+    threads_.push_back(std::make_unique<Thread>());
+    threads_[i]->index = {i % size_.x, i / size_.x % size_.y, i / (size_.x * size_.y)};
+  }
+}
+
+void Block::thread_main() {
+  Block& block = *g_current;
+  Thread& self = *block.threads_[block.running_];
+  block.kernel_();
+  self.state = State::kDone;
+  self.fiber.leave();
+}
+
+std::vector<unsigned> Block::order(unsigned count) {
+  std::vector<unsigned> all(count);
+  std::iota(all.begin(), all.end(), 0u);
+  if (options().order == Order::kDescending) std::reverse(all.begin(), all.end());
+  if (options().order == Order::kSeeded) std::shuffle(all.begin(), all.end(), random_);
+  return all;
+}
+
+void Block::poison() {
+  poison_array(dynamic_.get(), dynamic_bytes_);
+  for (auto& [key, array] : static_) poison_array(array.memory.get(), array.bytes);
+}
+
+void Block::run(uint3 index) {
+  g_current = this;
+  block_ = index;
+  poison();
+  for (auto& thread : threads_) {
+    thread->state = State::kReady;
+    thread->fiber.restart(thread_main);
+  }
+  while (true) {
+    for (unsigned warp : order((count_ + kLanes - 1) / kLanes)) {
+      run_warp(warp);
+      if (!error().empty()) return;
+    }
+    if (std::all_of(threads_.begin(), threads_.end(), [](const auto& t) { return t->state == State::kDone; })) break;
+    release_block();
+    if (!error().empty()) return;
+  }
+  bool intact = guard_intact(dynamic_.get(), dynamic_bytes_);
+  for (auto& [key, array] : static_) intact = intact && guard_intact(array.memory.get(), array.bytes);
+  if (!intact) fail("block " + std::to_string(block_.x) + " wrote behind the end of its shared memory");
+}
+
+void Block::run_warp(unsigned warp) {
+  const unsigned first = warp * kLanes;
+  do {
+    for (unsigned lane : order(std::min(kLanes, count_ - first))) {
+      Thread& thread = *threads_[first + lane];
+      if (thread.state != State::kReady) continue;
+      running_ = first + lane;
+      threadIdx = thread.index;
+      blockIdx = block_;
+      blockDim = size_;
+      gridDim = grid_;
+      thread.fiber.resume();
+      if (!error().empty()) return;
+    }
+  } while (meet_lanes(warp) && error().empty());
+}
+
+bool Block::meet_lanes(unsigned warp) {
+  const unsigned first = warp * kLanes;
+  bool met = false;
+  for (unsigned i = first; i < std::min(first + kLanes, count_); i++) {
+    const Thread& caller = *threads_[i];
+    if (caller.state != State::kWaiting || caller.arrival.meeting == Meeting::kBlockBarrier) continue;
+    met = true;
+    const unsigned mask = caller.arrival.mask;
+    if ((mask >> (i - first) & 1) == 0) return fail_at(i, "is not in the mask of its own call"), false;
+    for (unsigned lane = 0; lane < kLanes; lane++) {
+      if ((mask >> lane & 1) == 0) continue;
+      const unsigned other = first + lane;
+      if (other >= count_ || threads_[other]->state == State::kDone)
+        return fail_at(i, "waits for lane " + std::to_string(lane) + ", which has returned or never was"), false;
+      const Arrival& its = threads_[other]->arrival;
+      if (its.meeting != caller.arrival.meeting || !(its.site == caller.arrival.site) || its.mask != mask)
+        return fail_at(i, "waits for lane " + std::to_string(lane) + ", which waits in " + name_of(its.meeting) + " at " + its.site.name()), false;
+    }
+    perform(warp, mask);
+    if (!error().empty()) return false;
+  }
+  return met;
+}
+
+void Block::perform(unsigned warp, unsigned mask) {
+  const unsigned first = warp * kLanes;
+  uint64_t before[kLanes] = {};
+  unsigned ballot = 0;
+  for (unsigned lane = 0; lane < kLanes; lane++) {
+    if ((mask >> lane & 1) == 0) continue;
+    before[lane] = threads_[first + lane]->arrival.value;
+    if (before[lane] != 0) ballot |= 1u << lane;
+  }
+  for (unsigned lane = 0; lane < kLanes; lane++) {
+    if ((mask >> lane & 1) == 0) continue;
+    Arrival& arrival = threads_[first + lane]->arrival;
+    int source = int(lane);
+    if (arrival.meeting == Meeting::kShuffleXor) source = int(lane) ^ arrival.argument;
+    if (arrival.meeting == Meeting::kShuffleDown) source = int(lane) + arrival.argument;
+    if (arrival.meeting == Meeting::kShuffleIndex) source = arrival.argument & int(kLanes - 1);
+    if (source >= int(kLanes)) source = int(lane);  // off the end: the lane keeps its value
+    if (source < 0 || (mask >> source & 1) == 0) return fail_at(first + lane, "reads lane " + std::to_string(source) + ", which is not in the mask");
+    arrival.value = arrival.meeting == Meeting::kBallot ? ballot : before[source];
+    threads_[first + lane]->state = State::kReady;
+  }
+}
+
+void Block::release_block() {
+  const Thread* witness = nullptr;
+  for (const auto& thread : threads_)
+    if (thread->state == State::kWaiting) witness = thread.get();
+  for (unsigned i = 0; i < count_; i++) {
+    const Thread& thread = *threads_[i];
+    if (thread.state == State::kDone)
+      return fail(who(i) + " returned while other threads of its block wait in __syncthreads at " + witness->arrival.site.name());
+    if (!(thread.arrival.site == witness->arrival.site)) return fail_at(i, "meets threads that wait at " + witness->arrival.site.name());
+  }
+  for (auto& thread : threads_) thread->state = State::kReady;
+}
+
+uint64_t Block::meet(const Arrival& arrival) {
+  if (arrival.meeting == Meeting::kBlockBarrier) {
+    const std::string site = arrival.site.name();
+    barrier_sites().insert(site);
+    if (site == options().dropped_barrier) return 0;
+  }
+  Thread& self = *threads_[running_];
+  self.arrival = arrival;
+  self.state = State::kWaiting;
+  self.fiber.leave();
+  return self.arrival.value;
+}
+
+void* Block::static_shared(const void* key, size_t bytes) {
+  auto found = static_.find(key);
+  if (found == static_.end()) {
+    found = static_.emplace(key, StaticArray{bytes, shared_array(bytes)}).first;
+    poison_array(found->second.memory.get(), bytes);
+  }
+  return found->second.memory.get();
+}
+
+std::string Block::who(unsigned thread) const {
+  const uint3 t = threads_[thread]->index;
+  const auto triple = [](uint3 v) { return "(" + std::to_string(v.x) + ", " + std::to_string(v.y) + ", " + std::to_string(v.z) + ")"; };
+  return "thread " + triple(t) + " of block " + triple(block_);
+}
+
+void Block::fail_at(unsigned thread, const std::string& what) const {
+  const Arrival& arrival = threads_[thread]->arrival;
+  fail(who(thread) + ", in " + name_of(arrival.meeting) + " at " + arrival.site.name() + ", " + what);
+}
+
+}  // namespace g4::emulation

@@ -1,0 +1,31 @@
+// A fiber: a stack of its own and a place to go on. One CUDA thread is one fiber, because a thread that waits at a barrier
+// must keep its place in the middle of plain C++ code.
+#pragma once
+
+#include <cstddef>
+
+namespace g4::emulation {
+
+class Fiber {
+ public:
+  static constexpr size_t kStackBytes = 64 * 1024;
+
+  Fiber();
+  ~Fiber();
+  Fiber(const Fiber&) = delete;
+  Fiber& operator=(const Fiber&) = delete;
+
+  // The next resume() starts `entry` from its beginning. What was on the stack is forgotten, without destructors.
+  void restart(void (*entry)());
+  // Runs the fiber until it calls leave(). Only the scheduler's own stack may call this.
+  void resume();
+  // Back to the scheduler, from inside the fiber.
+  void leave();
+
+ private:
+  char* memory_;
+  void* stack_pointer_ = nullptr;
+  void* scheduler_ = nullptr;
+};
+
+}  // namespace g4::emulation

@@ -1,0 +1,70 @@
+#include <algorithm>
+#include <numeric>
+#include <random>
+
+#include "emulation.h"
+#include "simt.h"
+
+namespace g4::emulation {
+
+namespace {
+std::string g_error;
+cudaError_t g_launch_error = cudaSuccess;
+constexpr size_t kSharedLimit = 48 * 1024;  // what a launch gets without asking the driver for more
+}  // namespace
+
+Options& options() {
+  static Options all;
+  return all;
+}
+
+std::set<std::string>& barrier_sites() {
+  static std::set<std::string> sites;
+  return sites;
+}
+
+void fail(const std::string& sentence) {
+  if (g_error.empty()) g_error = sentence;
+}
+
+const std::string& error() { return g_error; }
+
+void clear_error() { g_error.clear(); }
+
+cudaError_t take_launch_error() {
+  const cudaError_t error = g_launch_error;
+  g_launch_error = cudaSuccess;
+  return error;
+}
+
+void launch_blocks(dim3 grid, dim3 threads, size_t dynamic_bytes, const std::function<void()>& kernel) {
+  const uint64_t per_block = uint64_t(threads.x) * threads.y * threads.z;
+  const uint64_t blocks = uint64_t(grid.x) * grid.y * grid.z;
+  if (per_block == 0 || per_block > 1024 || blocks == 0 || grid.x > 0x7fffffffu || grid.y > 65535 || grid.z > 65535 || dynamic_bytes > kSharedLimit) {
+    fail("no GPU takes a launch of " + std::to_string(blocks) + " blocks of " + std::to_string(per_block) + " threads with " + std::to_string(dynamic_bytes) +
+         " bytes of shared memory");
+    g_launch_error = cudaErrorInvalidConfiguration;
+    return;
+  }
+  if (!error().empty()) {  // a fault is sticky, as on a device
+    g_launch_error = cudaErrorLaunchFailure;
+    return;
+  }
+  Block block(grid, threads, dynamic_bytes, kernel);
+  std::vector<uint64_t> order(blocks);
+  std::iota(order.begin(), order.end(), uint64_t(0));
+  if (options().order == Order::kDescending) std::reverse(order.begin(), order.end());
+  if (options().order == Order::kSeeded) {
+    std::mt19937_64 random(options().seed + 1);
+    std::shuffle(order.begin(), order.end(), random);
+  }
+  for (uint64_t i : order) {
+    block.run({unsigned(i % grid.x), unsigned(i / grid.x % grid.y), unsigned(i / (uint64_t(grid.x) * grid.y))});
+    if (!error().empty()) {
+      g_launch_error = cudaErrorLaunchFailure;
+      return;
+    }
+  }
+}
+
+}  // namespace g4::emulation

@@ -1,0 +1,200 @@
+// The cases of the row kernels: an op on fixed random inputs, what it wrote, and what it should have written.
+#pragma once
+
+#include <functional>
+
+#include "device_tensor.h"
+
+namespace g4::test {
+
+struct Output {
+  std::string name;
+  std::string bits;
+  Doubles values;
+};
+
+struct Outputs {
+  int status = G4_OK;
+  std::vector<Output> all;
+  void add(const std::string& name, const Tensor& t) { all.push_back({name, t.bits(), t.get()}); }
+};
+
+struct Expected {
+  Doubles values;
+  double tolerance;  // of ||a - b|| / ||b||; 0: the very values
+};
+
+struct Case {
+  std::string name;
+  std::function<Outputs()> run;    // may be run any number of times
+  std::vector<Expected> expected;  // one for each output
+};
+
+// Round-off of the storage, in the norm: half an ulp of bf16 is 2^-9 at most, 1.7e-3 as a mean over mantissas.
+inline double tolerance(int dtype) { return dtype == G4_F32 ? 1e-6 : 2.5e-3; }
+
+inline std::string title(const char* op, int64_t rows, int64_t width, int dtype) {
+  return std::string(op) + " " + std::to_string(rows) + "x" + std::to_string(width) + (dtype == G4_F32 ? " f32" : " bf16");
+}
+
+inline void rmsnorm_cases(std::vector<Case>& cases, int64_t rows, int64_t width, int dtype) {
+  const float eps = 1e-5f;
+  const Tensor x(normal(rows * width), dtype), delta(normal(rows * width), dtype), w(normal(width), dtype), dy(normal(rows * width), dtype);
+  const Tensor before(normal(rows * width), dtype), dw_before(normal(width), G4_F32);
+  const auto forward = [=](const Doubles& in) {
+    const Doubles ws = w.get();
+    Doubles y(in.size());
+    for (int64_t i = 0; i < rows; i++) {
+      double squares = 0;
+      for (int64_t j = 0; j < width; j++) squares += in[i * width + j] * in[i * width + j];
+      for (int64_t j = 0; j < width; j++) y[i * width + j] = in[i * width + j] / std::sqrt(squares / double(width) + eps) * ws[j];
+    }
+    return y;
+  };
+  cases.push_back({title("rmsnorm", rows, width, dtype), [=] {
+    Outputs out;
+    const Tensor y(rows * width, dtype);
+    out.status = g4_rmsnorm(nullptr, y.data(), x.data(), w.data(), rows, width, eps, dtype);
+    out.add("y", y);
+    return out;
+  }, {{forward(x.get()), tolerance(dtype)}}});
+
+  Doubles sum = x.get();
+  const Doubles deltas = delta.get();
+  for (size_t i = 0; i < sum.size(); i++) sum[i] += deltas[i];
+  const Doubles stored = Tensor(sum, dtype).get();
+  cases.push_back({title("add_rmsnorm", rows, width, dtype), [=] {
+    Outputs out;
+    const Tensor y(rows * width, dtype), in(x);
+    out.status = g4_add_rmsnorm(nullptr, y.data(), in.data(), delta.data(), w.data(), rows, width, eps, dtype);
+    out.add("x", in);
+    out.add("y", y);
+    return out;
+  }, {{stored, 0}, {forward(stored), tolerance(dtype)}}});
+
+  for (int accumulate : {0, 1}) {
+    const Doubles xs = x.get(), ws = w.get(), gs = dy.get();
+    Doubles dx = accumulate ? before.get() : Doubles(xs.size(), 0.0), dw = dw_before.get();
+    for (int64_t i = 0; i < rows; i++) {
+      double squares = 0, dot = 0;
+      for (int64_t j = 0, at = i * width; j < width; j++, at++) squares += xs[at] * xs[at], dot += gs[at] * ws[j] * xs[at];
+      const double r = 1 / std::sqrt(squares / double(width) + eps);
+      for (int64_t j = 0, at = i * width; j < width; j++, at++) {
+        dx[at] += r * (gs[at] * ws[j] - xs[at] * r * r * dot / double(width));
+        dw[j] += gs[at] * xs[at] * r;
+      }
+    }
+    cases.push_back({title(accumulate ? "rmsnorm_backward +=" : "rmsnorm_backward", rows, width, dtype), [=] {
+      Outputs out;
+      const Tensor poison(rows * width, dtype), d(accumulate ? before : poison), sums(dw_before);
+      out.status = g4_rmsnorm_backward(nullptr, d.data(), sums.data(), dy.data(), x.data(), w.data(), rows, width, eps, accumulate, dtype);
+      out.add("dx", d);
+      out.add("dw", sums);
+      return out;
+    }, {{dx, tolerance(dtype)}, {dw, 1e-6}}});
+  }
+}
+
+// `offset`: where x starts in its row, as the keys do in a row of queries, keys and values.
+inline void rope_cases(std::vector<Case>& cases, int64_t rows, int64_t heads, int64_t head_dim, int64_t offset, int64_t pad, int dtype) {
+  const int64_t positions = 50, half = head_dim / 2, stride = offset + heads * head_dim + pad;
+  Doubles angles(positions * head_dim);
+  for (int64_t p = 0; p < positions; p++)
+    for (int64_t j = 0; j < half; j++) {
+      const double angle = double(p) * std::pow(1e4, -2.0 * double(j) / double(head_dim));
+      angles[p * head_dim + j] = std::cos(angle), angles[p * head_dim + half + j] = std::sin(angle);
+    }
+  Ints position(rows);
+  for (int64_t i = 0; i < rows; i++) position[i] = int32_t(i * 7 % positions);
+  const Tensor table(angles, G4_F32), at(position), x(normal(rows * stride), dtype);
+  const Doubles cs = table.get(), before = x.get();
+  for (int inverse : {0, 1}) {
+    Doubles after = before;
+    for (int64_t i = 0; i < rows; i++)
+      for (int64_t h = 0; h < heads; h++)
+        for (int64_t j = 0; j < half; j++) {
+          const int64_t k = i * stride + offset + h * head_dim + j;
+          const double c = cs[position[i] * head_dim + j], s = cs[position[i] * head_dim + half + j] * (inverse ? -1 : 1);
+          after[k] = before[k] * c - before[k + half] * s;
+          after[k + half] = before[k + half] * c + before[k] * s;
+        }
+    cases.push_back({title(inverse ? "rope inverse" : "rope", rows, heads * head_dim, dtype), [=] {
+      Outputs out;
+      const Tensor y(x);
+      char* start = static_cast<char*>(y.data()) + offset * (dtype == G4_BF16 ? 2 : 4);
+      out.status = g4_rope(nullptr, start, table.data(), at.data(), rows, heads, head_dim, stride, inverse, dtype);
+      out.add("x", y);
+      return out;
+    }, {{after, tolerance(dtype)}}});
+  }
+}
+
+inline void swiglu_cases(std::vector<Case>& cases, int64_t rows, int64_t width, int dtype) {
+  Doubles in = normal(rows * 2 * width, 3);
+  const double edge[] = {0.0, -0.0, 30, -30, 88, -88, 104, -104};
+  for (int64_t i = 0; i < std::min<int64_t>(8, int64_t(in.size())); i++) in[i] = edge[i];
+  const Tensor gate_up(in, dtype), dy(normal(rows * width), dtype);
+  const Doubles x = gate_up.get(), g = dy.get();
+  Doubles y(rows * width), d(rows * 2 * width);
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = 0; j < width; j++) {
+      const int64_t at = i * 2 * width + j;
+      const double a = x[at], u = x[at + width], sigma = 1 / (1 + std::exp(-a));
+      y[i * width + j] = a * sigma * u;
+      d[at] = g[i * width + j] * u * sigma * (1 + a * (1 - sigma));
+      d[at + width] = g[i * width + j] * a * sigma;
+    }
+  cases.push_back({title("swiglu", rows, width, dtype), [=] {
+    Outputs out;
+    const Tensor result(rows * width, dtype), gradient(rows * 2 * width, dtype);
+    out.status = g4_swiglu(nullptr, result.data(), gate_up.data(), rows, width, dtype);
+    if (out.status == G4_OK) out.status = g4_swiglu_backward(nullptr, gradient.data(), dy.data(), gate_up.data(), rows, width, dtype);
+    out.add("y", result);
+    out.add("d gate_up", gradient);
+    return out;
+  }, {{y, tolerance(dtype)}, {d, tolerance(dtype)}}});
+}
+
+// Ids repeat often, within 128 tokens and across them; the gradient must be the plain loop's to the bit.
+inline void embedding_cases(std::vector<Case>& cases, int64_t tokens, int64_t width, int dtype) {
+  const int64_t vocab = 23;
+  Ints ids(tokens);
+  for (int64_t t = 0; t < tokens; t++) ids[t] = int32_t(t % 3 == 0 ? 5 : generator()() % uint64_t(vocab - 1));  // the last id never occurs
+  const Tensor w(normal(vocab * width), dtype), dy(normal(tokens * width), dtype), id(ids), before(normal(vocab * width), G4_F32);
+  const Doubles ws = w.get(), gs = dy.get();
+  Doubles y(tokens * width), dw = before.get();
+  for (int64_t t = 0; t < tokens; t++)
+    for (int64_t j = 0; j < width; j++) {
+      y[t * width + j] = ws[ids[t] * width + j];
+      double& sum = dw[ids[t] * width + j];
+      sum = float(sum) + float(gs[t * width + j]);
+    }
+  cases.push_back({title("embedding", tokens, width, dtype), [=] {
+    Outputs out;
+    const Tensor rows(tokens * width, dtype), gradient(before);
+    out.status = g4_embedding(nullptr, rows.data(), w.data(), id.data(), tokens, vocab, width, dtype);
+    if (out.status == G4_OK) out.status = g4_embedding_backward(nullptr, gradient.data(), dy.data(), id.data(), tokens, vocab, width, dtype);
+    out.add("y", rows);
+    out.add("dw", gradient);
+    return out;
+  }, {{y, 0}, {dw, 0}}});
+}
+
+// Widths below, at and above a vector, a warp and a block; no multiple of a vector in half of them. No width 1: there the
+// gradient of a norm is what cancellation leaves of it, so its relative error says nothing.
+inline std::vector<Case> row_cases() {
+  std::vector<Case> cases;
+  for (int dtype : {G4_F32, G4_BF16}) {
+    for (int64_t width : {3, 5, 64, 250, 896, 1030}) rmsnorm_cases(cases, width == 64 ? 283 : 19, width, dtype);
+    rope_cases(cases, 21, 3, 64, 0, 0, dtype);
+    rope_cases(cases, 21, 2, 64, 128, 64, dtype);
+    rope_cases(cases, 9, 3, 64, 0, 5, dtype);
+    rope_cases(cases, 9, 2, 24, 3, 1, dtype);
+    rope_cases(cases, 9, 5, 6, 0, 0, dtype);
+    for (int64_t width : {3, 117, 264}) swiglu_cases(cases, 21, width, dtype);
+    for (int64_t width : {7, 40, 1100}) embedding_cases(cases, width == 40 ? 300 : 33, width, dtype);
+  }
+  return cases;
+}
+
+}  // namespace g4::test
