@@ -14,10 +14,11 @@ import java.util.function.DoubleSupplier;
 public record CpuCeilings(double multiplyAddPerSecond, double readBytesPerSecond) {
   /** Several times the last-level cache of common machines. */
   private static final long READ_BYTES = 512L << 20;
-  private static final int ROUNDS = 9;
+  /** Some milliseconds of arithmetic: short, so that on a machine with other work some rounds have it for themselves. */
   private static final long ITERATIONS = 200_000;
+  private static final double SECONDS = 0.7;
 
-  /** The best of several rounds, about a second in all; takes half a gigabyte meanwhile. */
+  /** The best of many rounds, about a second and a half in all; takes half a gigabyte meanwhile. */
   public static CpuCeilings measure(CpuBackend backend, DType dtype) {
     double[] operations = new double[1];
     double multiplyAdd = best(() -> {
@@ -38,7 +39,8 @@ public record CpuCeilings(double multiplyAddPerSecond, double readBytesPerSecond
   /** @param round does some work and says how much it was */
   private static double best(DoubleSupplier round) {
     double best = 0;
-    for (int i = 0; i < ROUNDS; i++) {
+    long begin = System.nanoTime();
+    while (best == 0 || (System.nanoTime() - begin) * 1e-9 < SECONDS) {
       long start = System.nanoTime();
       double work = round.getAsDouble();
       best = Math.max(best, work / ((System.nanoTime() - start) * 1e-9));
