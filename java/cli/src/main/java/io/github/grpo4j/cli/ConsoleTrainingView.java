@@ -1,6 +1,7 @@
 package io.github.grpo4j.cli;
 
 import io.github.grpo4j.rollout.RolloutListener;
+import io.github.grpo4j.track.Metrics;
 import io.github.grpo4j.train.RunDirectory;
 import io.github.grpo4j.train.ScoredEpisode;
 import io.github.grpo4j.train.Trainer;
@@ -9,34 +10,39 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * The run as a person follows it: a table with one row a step, a progress line below it, accuracies as they are measured, and
- * now and then an answer of the model. The loss comes last: on-policy it is near 0 whatever the model learns.
+ * with each of them an answer of the model. The loss is left to the metrics file: on-policy it is near 0 whatever the model
+ * learns.
  */
 final class ConsoleTrainingView implements TrainingView {
-  private static final String HEADER = "  step   reward   right  format  signal  length  cut off  entropy  grad norm     lr   rollout    train   step s     loss";
   private static final int ROWS_PER_HEADER = 20;
+  private static final String INDENT = " ".repeat(8);
+  /** How far a step is when its rollout is done. */
+  private static final double ROLLOUT_SHARE = 0.5;
 
   private final RunConfig config;
   private final Terminal terminal;
+  private final StepTable table;
+  private final AccuracyHistory accuracy = new AccuracyHistory();
+  private RunClock clock = new RunClock();
   private int total;
   private int rows;
-  private long startNanos;
-  private int firstStep;
   private String sample = "";
 
   ConsoleTrainingView(RunConfig config, Terminal terminal) {
     this.config = config;
     this.terminal = terminal;
+    this.table = new StepTable(terminal.width());
   }
 
   @Override
   public void started(int firstStep, int totalSteps, String message) {
-    this.total = totalSteps;
-    this.firstStep = firstStep;
-    this.startNanos = System.nanoTime();
-    terminal.line(terminal.bold("grpo4j") + "  " + config.model().path() + ", " + config.rollout().questionsPerStep() + " questions x "
+    total = totalSteps;
+    clock = new RunClock();
+    terminal.line(terminal.bold("grpo4j train") + "  " + config.model().path() + ", " + config.rollout().questionsPerStep() + " questions × "
         + config.rollout().answersPerQuestion() + " answers a step, " + totalSteps + " steps, into " + config.training().runDir());
     terminal.line(terminal.dim(message));
   }
@@ -44,16 +50,15 @@ final class ConsoleTrainingView implements TrainingView {
   @Override
   public RolloutListener rolloutListener(int step, Phase phase) {
     long start = System.nanoTime();
+    boolean evaluation = phase == Phase.EVALUATION;
     return new RolloutListener() {
       @Override
       public void progress(int finished, int all, long newTokens) {
-        if (!terminal.redrawDue()) {
-          return;
+        if (terminal.redrawDue()) {
+          double rate = newTokens / Math.max(1e-9, (System.nanoTime() - start) * 1e-9);
+          draw(evaluation ? step : step - 1 + ROLLOUT_SHARE * finished / all,
+              String.format(Locale.ROOT, "%s %d/%d, %,.0f tokens/s", evaluation ? "evaluation" : "rollout", finished, all, rate));
         }
-        long now = System.nanoTime();
-        double rate = newTokens / Math.max(1e-9, (now - start) * 1e-9);
-        draw(step, String.format(Locale.ROOT, "%s %d/%d answers, %,.0f tokens/s", phase == Phase.EVALUATION ? "evaluating" : "rolling out",
-            finished, all, rate));
       }
     };
   }
@@ -61,94 +66,81 @@ final class ConsoleTrainingView implements TrainingView {
   @Override
   public void phase(int step, Phase phase) {
     switch (phase) {
-      case UPDATE -> draw(step, "updating");
+      case ROLLOUT -> clock.stepBegins(step);
+      case UPDATE -> draw(step - 1 + ROLLOUT_SHARE, "update");
+      case EVALUATION -> draw(step, "evaluation");
       case CHECKPOINT -> draw(step, "writing a checkpoint");
-      default -> { }
     }
   }
 
-  private void draw(int step, String what) {
-    int done = Math.max(0, step - 1);
-    terminal.progress(String.format(Locale.ROOT, "%s %d/%d  %s  %s", Terminal.bar(done, total), done, total, what, remaining(done)));
-  }
-
-  private String remaining(int done) {
-    int since = done - firstStep + 1;
-    if (since < 1) {
-      return "";
-    }
-    double perStep = (System.nanoTime() - startNanos) * 1e-9 / since;
-    long seconds = Math.round(perStep * (total - done));
-    return String.format(Locale.ROOT, "%d:%02d left", seconds / 60, seconds % 60);
+  private void draw(double done, String what) {
+    String line = Stream.of(String.format(Locale.ROOT, "%s %d/%d", Terminal.bar(done, total), (int) done, total), what, clock.split(),
+        clock.left(done, total)).filter(part -> !part.isEmpty()).reduce((a, b) -> a + "   " + b).orElse("");
+    terminal.progress(line);
   }
 
   @Override
   public void episodes(int step, List<ScoredEpisode> episodes) {
     ScoredEpisode shown = episodes.get(0);
-    sample = terminal.dim("        e.g. ") + oneLine(shown.problem().question()) + terminal.dim(" → ") + oneLine(shown.episode().text())
-        + (shown.reward().correct() ? terminal.green("  right") : terminal.yellow("  wrong, it is " + oneLine(shown.problem().answer())));
+    String verdict = shown.reward().correct() ? "right" : "wrong, it is " + oneLine(shown.problem().answer());
+    int room = Math.max(40, terminal.width() - INDENT.length() - verdict.length() - 6);
+    String answer = withoutEnd(shown.episode().text());
+    String question = shorten(oneLine(shown.problem().question()), Math.max(room / 2, room - oneLine(answer).length() - 3));
+    sample = terminal.dim(INDENT + question + " → ") + shorten(oneLine(answer), Math.max(room / 3, room - question.length() - 3)) + "  "
+        + (shown.reward().correct() ? terminal.green(verdict) : terminal.yellow(verdict));
+  }
+
+  /** The token that ends an answer is no news to a reader. */
+  private static String withoutEnd(String text) {
+    return text.replaceFirst("<\\|[^|<>]*\\|>$", "");
   }
 
   private static String oneLine(String text) {
-    String line = text.strip().replace("\n", " ⏎ ");
-    return line.length() <= 160 ? line : line.substring(0, 70) + " … " + line.substring(line.length() - 80);
+    return text.strip().replaceAll("\\s*\\R\\s*", " ⏎ ");
+  }
+
+  /** Beginning and end of a text: the end is where the answer stands. */
+  private static String shorten(String text, int most) {
+    return text.length() <= most ? text : text.substring(0, most / 2 - 2) + " … " + text.substring(text.length() - (most - most / 2 - 1));
   }
 
   @Override
   public void step(int step, Map<String, Number> metrics) {
+    clock.add(metrics);
     if (metrics.containsKey("reward")) {
-      row(step, metrics);
+      if (rows++ % ROWS_PER_HEADER == 0) {
+        terminal.line(terminal.dim(table.header()));
+      }
+      terminal.line(table.row(step, metrics));
     }
-    Number greedy = metrics.get("eval/accuracy_greedy");
-    if (greedy == null) {
-      return;
+    if (metrics.containsKey(Metrics.EVAL_ACCURACY_GREEDY)) {
+      if (!sample.isEmpty()) {
+        terminal.line(sample);
+      }
+      accuracy.add(metrics);
+      terminal.line(terminal.bold(String.format(Locale.ROOT, "%6d  held-out accuracy  %s", step, accuracy.latest()))
+          + terminal.dim(String.format(Locale.ROOT, "   %.1f s", metrics.get(Metrics.TIME + "eval").doubleValue())));
     }
-    Number sampled = metrics.get("eval/accuracy_sampled");
-    if (!sample.isEmpty()) {
-      terminal.line(sample);
-    }
-    terminal.line(terminal.bold(String.format(Locale.ROOT, "%6d  held-out accuracy: greedy %s%s", step, percent(greedy),
-        sampled == null ? "" : ", sampled " + percent(sampled)))
-        + terminal.dim(String.format(Locale.ROOT, "  (%.1f s)", metrics.get("time/eval").doubleValue())));
-  }
-
-  private void row(int step, Map<String, Number> m) {
-    if (rows++ % ROWS_PER_HEADER == 0) {
-      terminal.line(terminal.dim(HEADER));
-    }
-    terminal.line(String.format(Locale.ROOT, "%6d  %7.3f  %6s  %6.3f  %6s  %6.1f  %7s  %7.3f  %9.3f  %.0e  %6.0f/s  %6.0f/s  %7.2f  %7.4f", step,
-        value(m, "reward"), percent(m.get("rewards/answer/mean")), value(m, "rewards/format/mean"), percent(1 - value(m, "frac_reward_zero_std")),
-        value(m, "completions/mean_length"), percent(m.get("completions/clipped_ratio")), value(m, "entropy"), value(m, "grad_norm"),
-        value(m, "learning_rate"), value(m, "rollout/tokens_per_s"), value(m, "train/tokens_per_s"), value(m, "step_time"), value(m, "loss")));
-  }
-
-  private static double value(Map<String, Number> metrics, String name) {
-    Number value = metrics.get(name);
-    return value == null ? Double.NaN : value.doubleValue();
-  }
-
-  private static String percent(Number share) {
-    return share == null ? "-" : String.format(Locale.ROOT, "%.1f%%", 100 * share.doubleValue());
   }
 
   @Override
   public void checkpoint(int step, Path folder) {
-    terminal.line(terminal.dim("        checkpoint " + folder));
+    terminal.line(terminal.dim(INDENT + "checkpoint " + folder));
   }
 
   @Override
   public void warning(String message) {
-    terminal.line(terminal.yellow("        " + message));
+    terminal.line(terminal.yellow(INDENT + message));
   }
 
   @Override
   public void finished(Trainer.Outcome outcome, RunDirectory directory) {
-    double seconds = (System.nanoTime() - startNanos) * 1e-9;
-    if (outcome == Trainer.Outcome.COMPLETED) {
-      terminal.line(String.format(Locale.ROOT, "Done in %.0f s. The trained model is %s; metrics, samples and answers are beside it.", seconds,
-          terminal.bold(directory.model().toString())));
-    } else {
-      terminal.line("Stopped in good order. The same command goes on from the last checkpoint in " + directory.path() + ".");
+    String time = Terminal.duration(clock.elapsed()) + (clock.split().isEmpty() ? "" : " (" + clock.split() + ")");
+    if (outcome == Trainer.Outcome.STOPPED) {
+      terminal.line("Stopped in good order after " + time + ". The same command goes on from the last checkpoint in " + directory.path() + ".");
+      return;
     }
+    terminal.line(terminal.bold("Done") + " in " + time + (accuracy.isEmpty() ? "." : ". Held-out accuracy " + accuracy.change() + "."));
+    terminal.line("The trained model is " + terminal.bold(directory.model().toString()) + "; metrics, samples and answers are beside it.");
   }
 }

@@ -17,7 +17,6 @@ import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -75,8 +74,7 @@ final class EvalCommand implements Callable<Integer> {
           perProblem < 1 ? "--samples must be at least 1" : "--samples is of no use with --greedy: every answer to a problem would be the same");
     }
     Path answers = writable(out != null ? out : Path.of("runs", "eval", LocalDateTime.now().format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss")) + ".jsonl"));
-    try (Evaluation evaluation = Evaluation.open(run, perProblem)) {
-      Terminal terminal = Terminal.detect();
+    try (Terminal terminal = Terminal.detect(); Evaluation evaluation = Evaluation.open(run, perProblem)) {
       Evaluator.Result result = evaluation.run(params, new EvaluationProgress(json ? terminal.silent() : terminal));
       boolean greedy = params.temperature() == 0;
       if (json) {
@@ -106,7 +104,7 @@ final class EvalCommand implements Callable<Integer> {
     add(assignments, "backend.threads", threads);
     add(assignments, "rollout.max_new_tokens", sampling.maxNewTokens);
     add(assignments, "training.seed", sampling.seed);
-    return config.load(model == null ? Optional.empty() : ModelLocation.find(model).config(), assignments);
+    return config.load(ModelLocation.find(model == null ? RunConfig.DEFAULTS.model().path() : model).config(), assignments);
   }
 
   private static void add(List<String> assignments, String option, Object value) {

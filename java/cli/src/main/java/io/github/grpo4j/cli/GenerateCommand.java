@@ -3,6 +3,7 @@ package io.github.grpo4j.cli;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.model.CausalLm;
+import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelWeights;
 import io.github.grpo4j.rollout.Episode;
 import io.github.grpo4j.rollout.Generator;
@@ -27,7 +28,7 @@ import picocli.CommandLine.Option;
 /** {@code grpo4j generate}: prompts in, answers out. */
 @Command(name = "generate", mixinStandardHelpOptions = true, description = "Answers prompts; a single one is streamed as it is drawn.")
 final class GenerateCommand implements Callable<Integer> {
-  private static final SamplingParams DEFAULT_SAMPLING = SamplingParams.atTemperature(1, 256);
+  private static final int USUAL_NEW_TOKENS = 256;
 
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
 
@@ -56,8 +57,10 @@ final class GenerateCommand implements Callable<Integer> {
     }
     Optional<Tokenizer> tokenizer = model.tokenizer();
     List<RolloutRequest> requests = prompts.requests(model.directory(), tokenizer, system, answers);
-    SamplingParams params = sampling.params(DEFAULT_SAMPLING);
-    int longest = requests.stream().mapToInt(request -> request.promptIds().length).max().orElseThrow() + params.maxNewTokens();
+    int longestPrompt = requests.stream().mapToInt(request -> request.promptIds().length).max().orElseThrow();
+    int room = Math.max(1, ModelConfig.read(model.directory()).maxPositions() - longestPrompt);
+    SamplingParams params = sampling.params(SamplingParams.atTemperature(1, Math.min(USUAL_NEW_TOKENS, room)));
+    int longest = longestPrompt + params.maxNewTokens();
     int rows = (int) Math.min(maxRows, (long) requests.size() * answers);
     Set<Integer> stop = tokenizer.map(t -> Set.copyOf(t.special().stop())).orElse(Set.of());
     try (Backend backend = model.openBackend();

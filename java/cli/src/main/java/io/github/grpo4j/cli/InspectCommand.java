@@ -25,17 +25,20 @@ final class InspectCommand implements Callable<Integer> {
   public Integer call() {
     Inspection inspection = Inspection.of(directory);
     if (json) {
-      JsonLines.print(System.out, toJson(inspection));
+      JsonLines.print(System.out, toJson(directory, inspection));
     } else {
-      print(Terminal.detect(), inspection);
+      print(Terminal.detect(), directory, inspection);
     }
     boolean whole = inspection.weightsProblem().isEmpty() && inspection.checkpoint().flatMap(CheckpointFacts::damage).isEmpty();
     return whole ? ExitCodes.OK : ExitCodes.DATA;
   }
 
-  private static void print(Terminal terminal, Inspection inspection) {
+  private static void print(Terminal terminal, String name, Inspection inspection) {
     ModelConfig config = inspection.config();
-    terminal.line(terminal.bold(inspection.model().toString()));
+    terminal.line(terminal.bold(name));
+    if (!name.startsWith("builtin:")) {
+      row(terminal, "model", inspection.model().toString());
+    }
     row(terminal, "architecture", config.describe());
     row(terminal, "positions", String.format(Locale.ROOT, "%,d, rope theta %,.0f", config.maxPositions(), config.ropeTheta()));
     row(terminal, "weights", String.format(Locale.ROOT, "%,d tensors, %s", inspection.tensors(), inspection.bytes().entrySet().stream()
@@ -59,10 +62,10 @@ final class InspectCommand implements Callable<Integer> {
         tokenizer.eos().isPresent() ? tokenizer.eos().getAsInt() : "none", tokenizer.stop(), tokenizer.chatTemplate() ? "with" : "no");
   }
 
-  private static ObjectNode toJson(Inspection inspection) {
+  private static ObjectNode toJson(String name, Inspection inspection) {
     ModelConfig config = inspection.config();
     ObjectNode object = JsonLines.JSON.createObjectNode();
-    object.put("model", inspection.model().toString()).put("architecture", config.family().architecture())
+    object.put("name", name).put("path", inspection.model().toString()).put("architecture", config.family().architecture())
         .put("parameters", config.parameterCount()).put("hidden_size", config.hiddenSize()).put("layers", config.layers())
         .put("heads", config.heads()).put("kv_heads", config.kvHeads()).put("head_dim", config.headDim())
         .put("intermediate_size", config.intermediateSize()).put("vocab_size", config.vocabSize())

@@ -1,5 +1,7 @@
 package io.github.grpo4j.cli;
 
+import io.github.grpo4j.train.IoReason;
+import java.io.IOException;
 import java.io.OutputStreamWriter;
 import java.io.PrintStream;
 import java.io.PrintWriter;
@@ -42,6 +44,8 @@ public final class Main implements Runnable {
     CommandLine commandLine = new CommandLine(new Main());
     commandLine.setCaseInsensitiveEnumValuesAllowed(true);
     commandLine.setExecutionExceptionHandler((error, command, parsed) -> report(error, command));
+    commandLine.setParameterExceptionHandler(Main::reportUsage);
+    commandLine.setUsageHelpWidth(100);
     commandLine.setOut(utf8(System.out));
     commandLine.setErr(utf8(System.err));
     try {
@@ -57,14 +61,36 @@ public final class Main implements Runnable {
     return new PrintWriter(new OutputStreamWriter(stream, StandardCharsets.UTF_8), true);
   }
 
+  /** A wrong option gets one sentence, not a page of help. */
+  private static int reportUsage(CommandLine.ParameterException error, String[] args) {
+    CommandLine command = error.getCommandLine();
+    String message = error.getMessage().replaceFirst("^Error: ", "");
+    boolean unknownCommand = error instanceof CommandLine.UnmatchedArgumentException unmatched && !unmatched.isUnknownOption()
+        && command.getParent() == null;
+    command.getErr().println("grpo4j: " + (unknownCommand
+        ? "there is no command '" + args[0] + "'; the commands are " + String.join(", ", command.getSubcommands().keySet()) : message));
+    if (!unknownCommand) {
+      CommandLine.UnmatchedArgumentException.printSuggestions(error, command.getErr());
+    }
+    command.getErr().println("See " + command.getCommandSpec().qualifiedName() + " --help.");
+    return ExitCodes.USAGE;
+  }
+
   private static int report(Exception error, CommandLine command) {
     int code = ExitCodes.of(error);
-    command.getErr().println("grpo4j: " + (error.getMessage() == null ? error.toString() : error.getMessage()));
+    command.getErr().println("grpo4j: " + sentence(error));
     if (code == ExitCodes.INTERNAL) {
       command.getErr().println("This is a defect of grpo4j. Please report it with these lines:");
       error.printStackTrace(command.getErr());
     }
     return code;
+  }
+
+  private static String sentence(Exception error) {
+    if (error instanceof IOException io) {
+      return IoReason.of(io);
+    }
+    return error.getMessage() == null ? error.toString() : error.getMessage();
   }
 
   @Override

@@ -34,9 +34,14 @@ final class SftCommand implements Callable<Integer> {
     if (config.printed(run)) {
       return ExitCodes.OK;
     }
-    TrainingView view = json ? new JsonTrainingView(System.out) : new SftView(run, Terminal.detect());
-    try (SftTrainer trainer = new SftTrainer(run, randomWeights, view); StopOnInterrupt ignored = new StopOnInterrupt(trainer::requestStop)) {
-      view.finished(trainer.run(), trainer.directory());
+    try (Terminal terminal = Terminal.detect()) {
+      TrainingView view = json ? new JsonTrainingView(System.out) : new SftView(run, terminal);
+      if (!json) {
+        terminal.progress("reading " + run.model().path() + " and the solutions");
+      }
+      try (SftTrainer trainer = new SftTrainer(run, randomWeights, view); StopOnInterrupt ignored = new StopOnInterrupt(trainer::requestStop)) {
+        view.finished(trainer.run(), trainer.directory());
+      }
     }
     return ExitCodes.OK;
   }

@@ -1,5 +1,7 @@
 package io.github.grpo4j.cli;
 
+import io.github.grpo4j.rollout.RolloutListener;
+import io.github.grpo4j.track.Metrics;
 import io.github.grpo4j.train.RunDirectory;
 import io.github.grpo4j.train.Trainer;
 import io.github.grpo4j.train.config.RunConfig;
@@ -12,8 +14,9 @@ final class SftView implements TrainingView {
 
   private final RunConfig config;
   private final Terminal terminal;
+  private final AccuracyHistory accuracy = new AccuracyHistory();
+  private RunClock clock = new RunClock();
   private int total;
-  private long startNanos;
 
   SftView(RunConfig config, Terminal terminal) {
     this.config = config;
@@ -23,32 +26,40 @@ final class SftView implements TrainingView {
   @Override
   public void started(int firstStep, int totalSteps, String message) {
     total = totalSteps;
-    startNanos = System.nanoTime();
+    clock = new RunClock();
+    clock.stepBegins(firstStep);
     terminal.line(terminal.bold("grpo4j sft") + "  " + config.model().path() + ", " + totalSteps + " steps of " + config.sft().batchSize()
         + " solutions, into " + config.training().runDir());
+    terminal.line(terminal.dim("    step      loss   entropy   grad norm         lr   tokens/s"));
+  }
+
+  @Override
+  public RolloutListener rolloutListener(int step, Phase phase) {
+    return new EvaluationProgress(terminal);
   }
 
   @Override
   public void step(int step, Map<String, Number> metrics) {
-    String line = String.format(Locale.ROOT, "%6d/%d  loss %7.4f  entropy %6.3f  grad norm %7.3f  lr %.1e  %,7.0f tokens/s", step, total,
-        metrics.get("loss").doubleValue(), metrics.get("entropy").doubleValue(), metrics.get("grad_norm").doubleValue(),
-        metrics.get("learning_rate").doubleValue(), metrics.get("train/tokens_per_s").doubleValue());
+    clock.add(metrics);
     if (step % Math.max(1, total / LINES) == 0 || step == total) {
-      terminal.line(line);
-    } else {
-      terminal.progress(line);
+      terminal.line(String.format(Locale.ROOT, "%8d  %8.4f  %8.3f  %10.3f  %9.1e  %,9.0f", step, metrics.get("loss").doubleValue(),
+          metrics.get("entropy").doubleValue(), metrics.get(Metrics.GRAD_NORM).doubleValue(), metrics.get(Metrics.LEARNING_RATE).doubleValue(),
+          metrics.get(Metrics.TRAIN_TOKENS_PER_S).doubleValue()));
     }
-    Number greedy = metrics.get("eval/accuracy_greedy");
-    if (greedy != null) {
-      Number sampled = metrics.get("eval/accuracy_sampled");
-      terminal.line(terminal.bold(String.format(Locale.ROOT, "%6d  held-out accuracy: greedy %.1f%%%s", step, 100 * greedy.doubleValue(),
-          sampled == null ? "" : String.format(Locale.ROOT, ", sampled %.1f%%", 100 * sampled.doubleValue()))));
+    if (metrics.containsKey(Metrics.EVAL_ACCURACY_GREEDY)) {
+      accuracy.add(metrics);
+      terminal.line(terminal.bold(String.format(Locale.ROOT, "%8d  held-out accuracy  %s", step, accuracy.latest())));
+    }
+    if (terminal.redrawDue()) {
+      terminal.progress(String.format(Locale.ROOT, "%s %d/%d   loss %.4f   %,.0f tokens/s   %s", Terminal.bar(step, total), step, total,
+          metrics.get("loss").doubleValue(), metrics.get(Metrics.TRAIN_TOKENS_PER_S).doubleValue(), clock.left(step, total)));
     }
   }
 
   @Override
   public void finished(Trainer.Outcome outcome, RunDirectory directory) {
-    terminal.line(String.format(Locale.ROOT, "%s after %.0f s. The model is %s.", outcome == Trainer.Outcome.COMPLETED ? "Done" : "Stopped",
-        (System.nanoTime() - startNanos) * 1e-9, terminal.bold(directory.model().toString())));
+    terminal.line(String.format(Locale.ROOT, "%s after %s. The model is %s.",
+        outcome == Trainer.Outcome.COMPLETED ? terminal.bold("Done") : "Stopped", Terminal.duration(clock.elapsed()),
+        terminal.bold(directory.model().toString())));
   }
 }

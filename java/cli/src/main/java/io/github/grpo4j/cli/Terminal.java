@@ -4,6 +4,8 @@ import java.io.File;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 
@@ -11,7 +13,7 @@ import java.util.concurrent.TimeUnit;
  * The terminal that a person sits at, or a file or pipe. A line in progress is rewritten in place on a terminal and left out
  * elsewhere; colours follow {@code NO_COLOR} (no-color.org).
  */
-final class Terminal {
+final class Terminal implements AutoCloseable {
   private static final String CLEAR_LINE = "\r\u001B[K";
   private static final int USUAL_WIDTH = 120;
   private static final int BAR = 24;
@@ -32,9 +34,20 @@ final class Terminal {
   }
 
   static Terminal detect() {
-    boolean interactive = System.console() != null && !"dumb".equals(System.getenv("TERM"));
+    boolean interactive = isTerminal() && !"dumb".equals(System.getenv("TERM"));
     String noColour = System.getenv("NO_COLOR");
     return new Terminal(System.out, interactive, interactive && (noColour == null || noColour.isEmpty()), interactive ? columns() : USUAL_WIDTH);
+  }
+
+  /** Of standard output alone, which System.console() does not tell from standard input. */
+  private static boolean isTerminal() {
+    Path output = Path.of("/proc/self/fd/1");
+    try {
+      String device = Files.readSymbolicLink(output).toString();
+      return device.startsWith("/dev/pts/") || device.startsWith("/dev/tty") || device.equals("/dev/console");
+    } catch (IOException | UnsupportedOperationException e) {
+      return System.console() != null;
+    }
   }
 
   /** Where nobody looks on: no line in progress. */
@@ -72,6 +85,16 @@ final class Terminal {
       out.print(CLEAR_LINE + (text.length() < width ? text : text.substring(0, width - 1)));
       out.flush();
       inProgress = true;
+    }
+  }
+
+  /** Takes the line in progress away. */
+  @Override
+  public void close() {
+    if (inProgress) {
+      out.print(CLEAR_LINE);
+      out.flush();
+      inProgress = false;
     }
   }
 

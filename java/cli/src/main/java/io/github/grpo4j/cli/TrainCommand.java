@@ -42,10 +42,14 @@ final class TrainCommand implements Callable<Integer> {
     if (config.printed(run)) {
       return ExitCodes.OK;
     }
-    TrainingView view = json ? new JsonTrainingView(System.out) : new ConsoleTrainingView(run, Terminal.detect());
-    try (Trainer trainer = Trainer.open(run, view); StopOnInterrupt ignored = new StopOnInterrupt(trainer::requestStop)) {
-      Trainer.Outcome outcome = trainer.run(stopAfter);
-      view.finished(outcome, trainer.directory());
+    try (Terminal terminal = Terminal.detect()) {
+      TrainingView view = json ? new JsonTrainingView(System.out) : new ConsoleTrainingView(run, terminal);
+      if (!json) {
+        terminal.progress("reading " + run.model().path() + " and the problems");
+      }
+      try (Trainer trainer = Trainer.open(run, view); StopOnInterrupt ignored = new StopOnInterrupt(trainer::requestStop)) {
+        view.finished(trainer.run(stopAfter), trainer.directory());
+      }
     }
     return ExitCodes.OK;
   }

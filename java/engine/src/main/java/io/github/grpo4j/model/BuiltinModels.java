@@ -5,7 +5,9 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /** Models that ship inside the engine's jar, named {@code builtin:NAME}. */
 public final class BuiltinModels {
@@ -13,6 +15,9 @@ public final class BuiltinModels {
   private static final List<String> NAMES = List.of("tiny");
   private static final List<String> FILES =
       List.of("config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "config.yaml");
+
+  /** Unpacked once per process. */
+  private static final Map<String, Path> UNPACKED = new HashMap<>();
 
   private BuiltinModels() {}
 
@@ -35,6 +40,16 @@ public final class BuiltinModels {
       throw new ModelFormatException("there is no built-in model '" + name + "'; built in are " + NAMES
           + ". A model directory is named by its path");
     }
+    synchronized (UNPACKED) {
+      Path known = UNPACKED.get(name);
+      if (known == null || !Files.isRegularFile(known.resolve(FILES.get(0)))) {
+        UNPACKED.put(name, unpack(name));
+      }
+      return UNPACKED.get(name);
+    }
+  }
+
+  private static Path unpack(String name) {
     try {
       Path directory = Files.createTempDirectory("grpo4j-" + name + "-");
       directory.toFile().deleteOnExit();

@@ -93,6 +93,16 @@ public final class ModelDirectory {
     }
   }
 
+  /**
+   * Whether weights of about the size that config.json asks for are there at all: a quick look before memory is planned on its
+   * word.
+   *
+   * @throws ModelFormatException naming file and cause
+   */
+  public static void checkFiles(Path directory) {
+    checkSize(ModelConfig.read(directory), directory, filesOfTensors(directory));
+  }
+
   /** All tensors that the weight files of a directory declare, by name; headers are checked, weights are not read. */
   public static Map<String, TensorInfo> tensors(Path directory) {
     Map<String, TensorInfo> tensors = new TreeMap<>();

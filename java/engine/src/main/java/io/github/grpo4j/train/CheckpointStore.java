@@ -62,7 +62,7 @@ public final class CheckpointStore {
       publish(temporary, folder);
     } catch (IOException e) {
       tryDeleteUnfinished(temporary);
-      throw new CheckpointException("checkpoint " + folder + " could not be written (" + e.getMessage() + "); " + lastGood(), e);
+      throw new CheckpointException("checkpoint " + folder + " could not be written (" + IoReason.of(e) + "); " + lastGood(), e);
     } catch (RuntimeException e) {
       tryDeleteUnfinished(temporary);
       throw e;
@@ -76,7 +76,7 @@ public final class CheckpointStore {
       prune(step);
     } catch (IOException e) {
       throw new CheckpointException("checkpoint " + folder + " is written, but an older one could not be deleted: "
-          + e.getMessage(), e);
+          + IoReason.of(e), e);
     }
     return folder;
   }
@@ -209,7 +209,7 @@ public final class CheckpointStore {
       return children.filter(path -> NAME.matcher(path.getFileName().toString()).matches())
           .sorted(Comparator.comparingInt(CheckpointStore::stepOf).reversed().thenComparing(Path::getFileName)).toList();
     } catch (IOException e) {
-      throw new CheckpointException(directory + " could not be listed: " + e.getMessage(), e);
+      throw new CheckpointException(directory + " could not be listed: " + IoReason.of(e), e);
     }
   }
 

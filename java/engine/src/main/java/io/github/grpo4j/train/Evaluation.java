@@ -1,7 +1,9 @@
 package io.github.grpo4j.train;
 
 import io.github.grpo4j.data.Dataset;
+import io.github.grpo4j.data.EncodedPrompts;
 import io.github.grpo4j.model.CausalLm;
+import io.github.grpo4j.model.ModelDirectory;
 import io.github.grpo4j.rollout.Generator;
 import io.github.grpo4j.rollout.RolloutListener;
 import io.github.grpo4j.rollout.SamplingParams;
@@ -26,20 +28,21 @@ import java.nio.file.Path;
 public final class Evaluation implements AutoCloseable {
   private final Resources resources = new Resources();
   private final ModelSession session;
-  private final PromptedProblems problems;
+  private final Dataset data;
+  private final EncodedPrompts problems;
   private final Evaluator evaluator;
   private final int answersPerProblem;
 
   private Evaluation(RunConfig config, int answersPerProblem) {
     this.answersPerProblem = answersPerProblem;
     try {
-      Dataset data = TrainingData.eval(config.data());
+      this.data = TrainingData.eval(config.data());
       int answers = Math.multiplyExact(data.size(), answersPerProblem);
+      ModelDirectory.checkFiles(ModelLocation.find(config.model().path()).model());
       MemoryPlan.evaluation(config, answers).requireFits();
       this.session = resources.own(ModelSession.open(config));
-      this.problems = PromptedProblems.render(data, TrainingData.prompts(config, session.directory(), session.tokenizer()),
-          config.data().maxPromptTokens());
-      int longest = problems.longestPrompt() + config.rollout().maxNewTokens();
+      this.problems = TrainingData.encode(data, TrainingData.prompts(config, session.directory(), session.tokenizer()), config.data());
+      int longest = problems.longest() + config.rollout().maxNewTokens();
       CausalLm model = resources.own(new CausalLm(session.backend(), session.weights(), longest));
       Generator generator = resources.own(new Generator(model, RolloutLimits.of(config, model.config(), longest, answers),
           session.stopIds(), session.tokenizer().vocabUsed(), session.tokenizer()::decode));
@@ -57,7 +60,7 @@ public final class Evaluation implements AutoCloseable {
 
   /** The problems that are asked. */
   public Dataset problems() {
-    return problems.dataset();
+    return data;
   }
 
   /** One line on what it runs on. */

@@ -1,5 +1,6 @@
 package io.github.grpo4j.train;
 
+import io.github.grpo4j.data.EncodedPrompts;
 import io.github.grpo4j.data.Problem;
 import io.github.grpo4j.reward.Reward;
 import io.github.grpo4j.rollout.Generator;
@@ -38,12 +39,13 @@ public final class Evaluator {
   }
 
   /** @param answers drawn per problem; 1 for greedy decoding, which would give the same one again */
-  public Result evaluate(PromptedProblems problems, SamplingParams params, int answers, RolloutListener listener) {
+  public Result evaluate(EncodedPrompts problems, SamplingParams params, int answers, RolloutListener listener) {
     List<RolloutRequest> requests = new ArrayList<>();
     List<Problem> asked = new ArrayList<>();
     for (int i = 0; i < problems.size(); i++) {
-      asked.add(problems.problem(i));
-      requests.add(new RolloutRequest(problems.problem(i).index(), problems.prompt(i), answers));
+      Problem problem = problems.get(i).problem();
+      asked.add(problem);
+      requests.add(new RolloutRequest(problem.index(), problems.get(i).ids(), answers));
     }
     Generator.Rollout rollout = generator.generate(requests, params, seed, 0, listener);
     List<ScoredEpisode> scored = scorer.score(asked, rollout.episodes(), answers);

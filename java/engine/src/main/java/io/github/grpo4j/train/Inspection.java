@@ -43,7 +43,7 @@ public record Inspection(
   public record TokenizerFacts(int vocabUsed, OptionalInt eos, List<Integer> stop, boolean chatTemplate) {}
 
   /**
-   * @param damage a sentence on what does not match the manifest; empty if everything does
+   * @param damage a sentence on what does not match the manifest, which leaves the counts at 0; empty if everything does
    * @param skippedUpdates optimizer steps left out because the gradient was not finite
    */
   public record CheckpointFacts(
@@ -88,7 +88,8 @@ public record Inspection(
 
   private static CheckpointFacts facts(Path folder) {
     Optional<String> damage = CheckpointStore.damageOf(folder);
-    if (!Files.isRegularFile(folder.resolve(RunState.FILE))) {
+    if (damage.isPresent()) {
+      // Its own account of itself may be what is damaged.
       return new CheckpointFacts(folder, CheckpointStore.stepOf(folder), damage, 0, 0, 0);
     }
     RunState state = RunState.read(folder);

@@ -13,6 +13,7 @@ import io.github.grpo4j.train.config.ConfigException;
 import io.github.grpo4j.train.config.RunConfig;
 import java.nio.file.Path;
 import java.util.Set;
+import java.util.function.Function;
 
 /** A back end with a model's weights and tokenizer on it: what training and evaluation start from. Owns all three. */
 public final class ModelSession implements AutoCloseable {
@@ -35,11 +36,22 @@ public final class ModelSession implements AutoCloseable {
 
   /** Opens a model directory. Stop tokens are those that its tokenizer and generation files name. */
   public static ModelSession open(Path directory, DType dtype, BackendOptions options) {
+    return open(directory, options, backend -> ModelDirectory.load(backend, directory, dtype));
+  }
+
+  /** A model of the configuration's shape with seeded random weights; its directory needs config.json and the tokenizer only. */
+  public static ModelSession openRandom(RunConfig config) {
+    Path directory = ModelLocation.find(config.model().path()).model();
+    return open(directory, config.backend(), backend ->
+        RandomWeights.create(backend, ModelConfig.read(directory), config.model().dtype(), config.training().seed()));
+  }
+
+  private static ModelSession open(Path directory, BackendOptions options, Function<Backend, ModelWeights> weights) {
     Backend backend = openBackend(options);
     Tokenizer tokenizer = null;
     try {
       tokenizer = Tokenizer.load(directory);
-      return new ModelSession(directory, backend, ModelDirectory.load(backend, directory, dtype), tokenizer);
+      return new ModelSession(directory, backend, weights.apply(backend), tokenizer);
     } catch (RuntimeException e) {
       if (tokenizer != null) {
         tokenizer.close();
@@ -47,15 +59,6 @@ public final class ModelSession implements AutoCloseable {
       backend.close();
       throw e;
     }
-  }
-
-  /** A model of the configuration's shape with seeded random weights; its directory needs config.json and the tokenizer only. */
-  public static ModelSession openRandom(RunConfig config) {
-    Path directory = ModelLocation.find(config.model().path()).model();
-    Backend backend = openBackend(config.backend());
-    Tokenizer tokenizer = Tokenizer.load(directory);
-    return new ModelSession(directory, backend,
-        RandomWeights.create(backend, ModelConfig.read(directory), config.model().dtype(), config.training().seed()), tokenizer);
   }
 
   /** The back end that the options ask for. */

@@ -78,9 +78,9 @@ public final class RunDirectory {
     }
     try {
       Files.createDirectories(path);
-      Files.writeString(path.resolve(CONFIG), ConfigLoader.toYaml(config));
+      replace(path.resolve(CONFIG), ConfigLoader.toYaml(config));
     } catch (IOException e) {
-      throw new UncheckedIOException("the run directory " + path + " cannot be written: " + e.getMessage(), e);
+      throw new UncheckedIOException("the run directory " + path + " cannot be written: " + IoReason.of(e), e);
     }
     return new RunDirectory(path, store, from, message);
   }
@@ -115,7 +115,7 @@ public final class RunDirectory {
       ModelDirectory.loadInto(session.backend(), folder.resolve(MODEL), session.weights());
       OptimizerFile.load(session.backend(), optimizer, folder.resolve(OPTIMIZER));
     } catch (IOException e) {
-      throw new CheckpointException("checkpoint " + folder + " could not be read: " + e.getMessage(), e);
+      throw new CheckpointException("checkpoint " + folder + " could not be read: " + IoReason.of(e), e);
     }
     boolean sameDirectory = Files.exists(path.resolve(JsonlTracker.METRICS_FILE));
     return sameDirectory ? state : state.withTrackerOffsets(Map.of());
@@ -146,7 +146,7 @@ public final class RunDirectory {
       CheckpointStore.deleteRecursively(model());
       Files.move(temporary, model(), StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
-      throw new UncheckedIOException("the trained model could not be written to " + model() + " (" + e.getMessage()
+      throw new UncheckedIOException("the trained model could not be written to " + model() + " (" + IoReason.of(e)
           + "); the last checkpoint holds it too", e);
     }
   }
@@ -160,8 +160,15 @@ public final class RunDirectory {
       Files.createDirectories(folder);
       JsonlTracker.writeSamples(file, answers);
     } catch (IOException e) {
-      throw new UncheckedIOException("the answers of the evaluation could not be written to " + file + ": " + e.getMessage(), e);
+      throw new UncheckedIOException("the answers of the evaluation could not be written to " + file + ": " + IoReason.of(e), e);
     }
+  }
+
+  /** A file is either the old one or the new one, on a full disk too. */
+  private static void replace(Path file, String text) throws IOException {
+    Path temporary = file.resolveSibling(".writing-" + file.getFileName());
+    Files.writeString(temporary, text);
+    Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
   }
 
   /** Renames a directory with a run in it to the first free NAME.1, NAME.2, … */
@@ -177,7 +184,7 @@ public final class RunDirectory {
         }
       }
     } catch (IOException e) {
-      throw new UncheckedIOException("the earlier run in " + path + " could not be moved aside: " + e.getMessage(), e);
+      throw new UncheckedIOException("the earlier run in " + path + " could not be moved aside: " + IoReason.of(e), e);
     }
   }
 
@@ -186,5 +193,4 @@ public final class RunDirectory {
       return entries.findAny().isEmpty();
     }
   }
-
 }

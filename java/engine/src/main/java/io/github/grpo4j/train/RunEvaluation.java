@@ -1,5 +1,6 @@
 package io.github.grpo4j.train;
 
+import io.github.grpo4j.data.EncodedPrompts;
 import io.github.grpo4j.rollout.RolloutListener;
 import io.github.grpo4j.rollout.SamplingParams;
 import io.github.grpo4j.track.Metrics;
@@ -24,13 +25,13 @@ final class RunEvaluation {
   }
 
   private final Evaluator evaluator;
-  private final PromptedProblems problems;
+  private final EncodedPrompts problems;
   private final int interval;
   private final int samples;
   private final SamplingParams greedy;
   private final SamplingParams sampling;
 
-  RunEvaluation(RunConfig config, Evaluator evaluator, PromptedProblems problems) {
+  RunEvaluation(RunConfig config, Evaluator evaluator, EncodedPrompts problems) {
     int maxNewTokens = config.rollout().maxNewTokens();
     this.evaluator = evaluator;
     this.problems = problems;

@@ -4,6 +4,7 @@ import io.github.grpo4j.backend.TokenLoss;
 import io.github.grpo4j.data.BatchOrder;
 import io.github.grpo4j.data.DataException;
 import io.github.grpo4j.data.Dataset;
+import io.github.grpo4j.data.EncodedPrompts;
 import io.github.grpo4j.data.Problem;
 import io.github.grpo4j.data.SyntheticArithmetic;
 import io.github.grpo4j.model.CausalLm;
@@ -50,16 +51,17 @@ public final class SftTrainer implements AutoCloseable {
   public SftTrainer(RunConfig config, boolean randomWeights, TrainingListener listener) {
     this.options = config.sft();
     this.listener = listener;
+    MemoryPlan.training(config).requireFits();
     try {
       this.session = resources.own(randomWeights ? ModelSession.openRandom(config) : ModelSession.open(config));
       var prompts = TrainingData.prompts(config, session.directory(), session.tokenizer());
       int eos = session.tokenizer().special().eos().orElseThrow(() -> new DataException("the model in " + session.directory()
           + " names no end-of-sequence token (eos_token of tokenizer_config.json), so solutions could not be ended"));
-      int longestPrompt = config.data().maxPromptTokens();
-      this.samples = samples(PromptedProblems.render(solutions(config), prompts, longestPrompt), eos);
-      PromptedProblems evalProblems = PromptedProblems.render(TrainingData.eval(config.data()), prompts, longestPrompt);
+      Dataset solutions = solutions(config);
+      this.samples = samples(solutions.name(), TrainingData.encode(solutions, prompts, config.data()), eos);
+      EncodedPrompts evalProblems = TrainingData.encode(TrainingData.eval(config.data()), prompts, config.data());
       int longest = Math.max(samples.stream().mapToInt(sample -> sample.ids().length).max().orElseThrow(),
-          evalProblems.longestPrompt() + config.rollout().maxNewTokens());
+          evalProblems.longest() + config.rollout().maxNewTokens());
       CausalLm model = resources.own(new CausalLm(session.backend(), session.weights(), longest));
       Generator generator = resources.own(new Generator(model, RolloutLimits.of(config, model.config(), longest, config.episodesPerStep()),
           session.stopIds(), session.tokenizer().vocabUsed(), session.tokenizer()::decode));
@@ -89,15 +91,15 @@ public final class SftTrainer implements AutoCloseable {
     return SyntheticArithmetic.demonstrations(config.training().seed(), count, config.sft().slipShare());
   }
 
-  private List<Sample> samples(PromptedProblems prompted, int eos) {
+  private List<Sample> samples(String name, EncodedPrompts prompted, int eos) {
     List<Sample> result = new ArrayList<>(prompted.size());
     for (int i = 0; i < prompted.size(); i++) {
-      Problem problem = prompted.problem(i);
+      Problem problem = prompted.get(i).problem();
       if (problem.solution() == null) {
-        throw new DataException("problem " + problem.index() + " of " + prompted.dataset().name()
+        throw new DataException("problem " + problem.index() + " of " + name
             + " has no solution to imitate; sft needs question and worked answer");
       }
-      int[] prompt = prompted.prompt(i);
+      int[] prompt = prompted.get(i).ids();
       int[] solution = session.tokenizer().encode(problem.solution());
       int[] ids = Arrays.copyOf(prompt, prompt.length + solution.length + 1);
       System.arraycopy(solution, 0, ids, prompt.length, solution.length);

@@ -2,12 +2,15 @@ package io.github.grpo4j.train;
 
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.data.BatchOrder;
+import io.github.grpo4j.data.Dataset;
+import io.github.grpo4j.data.EncodedPrompts;
 import io.github.grpo4j.data.Problem;
 import io.github.grpo4j.grpo.Advantages;
 import io.github.grpo4j.grpo.GroupedRewards;
 import io.github.grpo4j.grpo.ObjectiveMetrics;
 import io.github.grpo4j.model.CausalLm;
 import io.github.grpo4j.model.Gradients;
+import io.github.grpo4j.model.ModelDirectory;
 import io.github.grpo4j.optim.AdamW;
 import io.github.grpo4j.optim.LearningRateSchedule;
 import io.github.grpo4j.reward.Reward;
@@ -55,7 +58,7 @@ public final class Trainer implements AutoCloseable {
   private final TrainingListener listener;
   private final RunDirectory directory;
   private final ModelSession session;
-  private final PromptedProblems trainProblems;
+  private final EncodedPrompts trainProblems;
   private final BatchOrder order;
   private final Generator generator;
   private final EpisodeScorer scorer;
@@ -68,26 +71,29 @@ public final class Trainer implements AutoCloseable {
   private final Tracker tracker;
   private RunState state;
   private volatile boolean stopRequested;
-  private volatile Thread rollingOut;
+  private final Object stopLock = new Object();
+  private Thread rollingOut;
 
   private Trainer(RunConfig config, TrainingListener listener) {
     this.config = config;
     this.listener = listener;
+    ModelDirectory.checkFiles(ModelLocation.find(config.model().path()).model());
     MemoryPlan.training(config).requireFits();
     try {
       this.directory = RunDirectory.open(config);
       this.session = resources.own(ModelSession.open(config));
       Backend backend = session.backend();
       var prompts = TrainingData.prompts(config, session.directory(), session.tokenizer());
-      this.trainProblems = PromptedProblems.render(TrainingData.train(config), prompts, config.data().maxPromptTokens());
-      PromptedProblems evalProblems = PromptedProblems.render(TrainingData.eval(config.data()), prompts, config.data().maxPromptTokens());
+      Dataset trainData = TrainingData.train(config);
+      this.trainProblems = TrainingData.encode(trainData, prompts, config.data());
+      EncodedPrompts evalProblems = TrainingData.encode(TrainingData.eval(config.data()), prompts, config.data());
       RolloutOptions rollout = config.rollout();
       TrainingOptions training = config.training();
       this.order = new BatchOrder(trainProblems.size(), rollout.questionsPerStep(), training.seed(), true);
       int planned = Math.multiplyExact(order.stepsPerEpoch(), training.epochs());
       this.totalSteps = training.maxSteps() > 0 ? Math.min(planned, training.maxSteps()) : planned;
       this.schedule = config.optimizer().schedule((long) totalSteps * config.grpo().updatesPerRollout());
-      int longest = Math.max(trainProblems.longestPrompt(), evalProblems.longestPrompt()) + rollout.maxNewTokens();
+      int longest = Math.max(trainProblems.longest(), evalProblems.longest()) + rollout.maxNewTokens();
       CausalLm model = resources.own(new CausalLm(backend, session.weights(), longest));
       this.generator = resources.own(new Generator(model, RolloutLimits.of(config, model.config(), longest, config.episodesPerStep()),
           session.stopIds(), session.tokenizer().vocabUsed(), session.tokenizer()::decode));
@@ -99,7 +105,7 @@ public final class Trainer implements AutoCloseable {
       this.optimizer = resources.own(new AdamW(backend, session.weights(), settings(config.optimizer())));
       this.update = new PolicyUpdate(pass, gradients, optimizer, config.objective(), (float) rollout.temperature());
       this.reference = config.objective().kl().isUsed() ? resources.own(new ReferencePolicy(session, config, longest)) : null;
-      this.state = directory.resume(config, session, optimizer, trainProblems.dataset().sha256());
+      this.state = directory.resume(config, session, optimizer, trainData.sha256());
       this.tracker = resources.own(JsonlTracker.resume(directory.path(), state.trackerOffsets()));
     } catch (RuntimeException e) {
       resources.close();
@@ -120,6 +126,11 @@ public final class Trainer implements AutoCloseable {
     return directory;
   }
 
+  /** Memory that the run has taken for weights, states, cache and activations, the Java heap aside. */
+  public long allocatedBytes() {
+    return session.backend().allocatedBytes();
+  }
+
   /** Steps of the whole run. */
   public int totalSteps() {
     return totalSteps;
@@ -127,10 +138,11 @@ public final class Trainer implements AutoCloseable {
 
   /** Asks the run to end soon and in good order: a checkpoint of the last whole step is written. */
   public void requestStop() {
-    stopRequested = true;
-    Thread thread = rollingOut;
-    if (thread != null) {
-      thread.interrupt();
+    synchronized (stopLock) {
+      stopRequested = true;
+      if (rollingOut != null) {
+        rollingOut.interrupt();
+      }
     }
   }
 
@@ -141,7 +153,11 @@ public final class Trainer implements AutoCloseable {
 
   /** Runs until step {@code lastStep} is done, at most to the end; a later run goes on from there. */
   public Outcome run(int lastStep) {
-    listener.started(state.step() + 1, totalSteps, directory.startedFrom());
+    listener.started(state.step() + 1, totalSteps, directory.startedFrom() + "; on " + session.backend().description());
+    if (trainProblems.skipped() > 0) {
+      listener.warning(trainProblems.skipped() + " training problems are left out: their prompts have more than data.max_prompt_tokens = "
+          + config.data().maxPromptTokens() + " tokens");
+    }
     try {
       if (state.unreported() != null) {
         report(Metrics.of(state.unreported()));
@@ -155,7 +171,6 @@ public final class Trainer implements AutoCloseable {
       listener.warning(state.unreported() != null
           ? "stopped during the evaluation of step " + state.step() + ", which will be done again"
           : "stopped during step " + (state.step() + 1) + ", which will be done again");
-      Thread.interrupted();
     }
     boolean complete = state.step() >= totalSteps;
     checkpoint();
@@ -172,8 +187,9 @@ public final class Trainer implements AutoCloseable {
     List<Problem> problems = new ArrayList<>();
     List<RolloutRequest> requests = new ArrayList<>();
     for (int position : order.batch(step - 1)) {
-      problems.add(trainProblems.problem(position));
-      requests.add(new RolloutRequest(trainProblems.problem(position).index(), trainProblems.prompt(position), config.rollout().answersPerQuestion()));
+      EncodedPrompts.Prompt prompt = trainProblems.get(position);
+      problems.add(prompt.problem());
+      requests.add(new RolloutRequest(prompt.problem().index(), prompt.ids(), config.rollout().answersPerQuestion()));
     }
     Generator.Rollout rollout = generate(requests, step);
     List<ScoredEpisode> scored = scorer.score(problems, rollout.episodes(), config.rollout().answersPerQuestion());
@@ -223,14 +239,22 @@ public final class Trainer implements AutoCloseable {
 
   /** A rollout may be ended by {@link #requestStop}; an update may not, since half of one is no state to keep. */
   private <T> T interruptibly(Work<T> work) {
-    rollingOut = Thread.currentThread();
-    try {
+    synchronized (stopLock) {
       if (stopRequested) {
         throw new CancellationException();
       }
+      rollingOut = Thread.currentThread();
+    }
+    try {
       return work.run();
     } finally {
-      rollingOut = null;
+      synchronized (stopLock) {
+        rollingOut = null;
+        // An interrupt that came too late for the rollout must not hit the files that are written next.
+        if (stopRequested) {
+          Thread.interrupted();
+        }
+      }
     }
   }
 

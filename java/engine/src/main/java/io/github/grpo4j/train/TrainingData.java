@@ -2,7 +2,7 @@ package io.github.grpo4j.train;
 
 import io.github.grpo4j.data.Dataset;
 import io.github.grpo4j.data.DatasetReader;
-import io.github.grpo4j.data.Problem;
+import io.github.grpo4j.data.EncodedPrompts;
 import io.github.grpo4j.data.SyntheticArithmetic;
 import io.github.grpo4j.text.ChatTemplate;
 import io.github.grpo4j.text.PromptStyle;
@@ -37,12 +37,17 @@ public final class TrainingData {
   }
 
   /** How a problem becomes the token ids that answers continue. */
-  public static Function<Problem, int[]> prompts(RunConfig config, Path modelDirectory, Tokenizer tokenizer) {
+  public static Function<String, int[]> prompts(RunConfig config, Path modelDirectory, Tokenizer tokenizer) {
     PromptOptions options = config.prompt();
     PromptStyle style = options.chat() ? PromptStyle.CHAT : PromptStyle.PLAIN;
     PromptTemplate prompt = new PromptTemplate(style, options.system(), options.user(), options.responsePrefix());
     ChatTemplate chat = options.chat() ? ChatTemplate.load(modelDirectory) : null;
-    return problem -> tokenizer.encode(prompt.render(problem.question(), chat));
+    return question -> tokenizer.encode(prompt.render(question, chat));
+  }
+
+  /** Problems with their prompts, which are at most {@code data.max_prompt_tokens} long. */
+  static EncodedPrompts encode(Dataset dataset, Function<String, int[]> prompts, DataOptions data) {
+    return EncodedPrompts.of(dataset, prompts, data.maxPromptTokens(), data.overlongPrompts());
   }
 
   private static Dataset limited(Dataset dataset, int limit) {

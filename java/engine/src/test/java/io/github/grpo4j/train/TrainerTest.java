@@ -90,6 +90,29 @@ class TrainerTest {
     assertSameRun(folder.resolve("straight"), folder.resolve("interrupted"), 12);
   }
 
+  @ParameterizedTest
+  @ValueSource(ints = {0, 4})
+  void aStopDuringAnEvaluationIsMadeUpFor(int evaluated) throws IOException {
+    Trainer[] running = new Trainer[1];
+    TrainingListener stop = new TrainingListener() {
+      @Override
+      public void phase(int step, Phase phase) {
+        if (step == evaluated && phase == Phase.EVALUATION) {
+          running[0].requestStop();
+        }
+      }
+    };
+    RunConfig config = config("interrupted", "training.max_steps=6");
+    try (Trainer trainer = Trainer.open(config, stop)) {
+      running[0] = trainer;
+      assertEquals(Trainer.Outcome.STOPPED, trainer.run());
+    }
+    assertTrue(Files.isDirectory(folder.resolve(String.format("interrupted/checkpoints/step_%06d", evaluated))));
+    run(config, Integer.MAX_VALUE);
+    run(config("straight", "training.max_steps=6"), Integer.MAX_VALUE);
+    assertSameRun(folder.resolve("straight"), folder.resolve("interrupted"), 6);
+  }
+
   @Test
   void anotherConfigurationOrOtherDataIsRefused() {
     run(config("first"), 3);
@@ -154,7 +177,7 @@ class TrainerTest {
   private static void assertSameRun(Path expected, Path actual, int step) throws IOException {
     String checkpoint = String.format("checkpoints/step_%06d/", step);
     for (String file : List.of(checkpoint + "model/model.safetensors", checkpoint + "optimizer.safetensors", "model/model.safetensors", "samples.jsonl",
-        "eval/step_000012.jsonl")) {
+        String.format("eval/step_%06d.jsonl", step))) {
       assertArrayEquals(Files.readAllBytes(expected.resolve(file)), Files.readAllBytes(actual.resolve(file)), file);
     }
     assertEquals(withoutTiming(expected), withoutTiming(actual));

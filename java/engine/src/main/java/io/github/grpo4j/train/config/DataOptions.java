@@ -1,5 +1,7 @@
 package io.github.grpo4j.train.config;
 
+import io.github.grpo4j.data.OverlongPrompts;
+
 /**
  * Which problems the model works on.
  *
@@ -10,7 +12,8 @@ package io.github.grpo4j.train.config;
  * @param evalSplit GSM8K: name of the split that is evaluated on
  * @param trainLimit use the first so many training problems; 0: all of them, or 10,000 synthetic ones
  * @param evalLimit evaluate on the first so many problems; 0: all
- * @param maxPromptTokens a longer prompt is refused when the data is loaded
+ * @param maxPromptTokens longest prompt
+ * @param overlongPrompts ERROR refuses a data set with a longer one, SKIP leaves those problems out
  */
 public record DataOptions(
     Kind kind,
@@ -20,7 +23,8 @@ public record DataOptions(
     String evalSplit,
     int trainLimit,
     int evalLimit,
-    int maxPromptTokens) {
+    int maxPromptTokens,
+    OverlongPrompts overlongPrompts) {
   /** Sources of problems. */
   public enum Kind {
     /** Arithmetic word problems made on the spot, with a fixed held-out set. */
@@ -29,7 +33,7 @@ public record DataOptions(
     GSM8K
   }
 
-  static final DataOptions DEFAULTS = new DataOptions(Kind.SYNTHETIC, "", "main", "train", "test", 0, 0, 512);
+  static final DataOptions DEFAULTS = new DataOptions(Kind.SYNTHETIC, "", "main", "train", "test", 0, 0, 512, OverlongPrompts.ERROR);
 
   /** Synthetic problems that a training set has if no limit is given. */
   public static final int SYNTHETIC_PROBLEMS = 10_000;
