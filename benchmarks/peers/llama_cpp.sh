@@ -25,8 +25,7 @@ build() {
   [ -x "$dir/build/bin/llama-batched-bench" ] && return
   local work
   work=$(mktemp -d)
-  python3 -m pip download -q --no-deps --no-binary "$package" --no-build-isolation -d "$work" "$package==$version" >&2 ||
-    python3 -m pip download -q --no-deps --no-binary "$package" -d "$work" "$package==$version" >&2
+  python3 -m pip download -q --no-deps --no-binary "$package" -d "$work" "$package==$version" >&2
   mkdir -p "$dir"
   tar -xzf "$work"/*.tar.gz -C "$work"
   cp -r "$work"/llama_cpp_python-*/vendor/llama.cpp/. "$dir"/
