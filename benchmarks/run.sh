@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds and runs the JMH benchmarks; results go to benchmarks/results/ as JSON, beside a description of the machine.
 #   benchmarks/run.sh                      everything (about half an hour)
-#   benchmarks/run.sh Kernel -p op=linear  a part: JMH's own pattern and options
+#   benchmarks/run.sh Kernel -p op=LINEAR  a part: JMH's own pattern and options
 set -eu
 home=$(cd "$(dirname "$0")/.." && pwd)
 (cd "$home" && ./mvnw -B -q -ntp -DskipTests package)

@@ -227,4 +227,12 @@ int g4_adamw(g4_stream stream, g4_ptr weight, int weight_dtype, int packed, g4_p
   return stream_of(stream).kernels().adamw(stream, weight, weight_dtype, packed, master, m, v, grad, count, settings);
 }
 
+int g4_peak_multiply_add(g4_stream stream, int64_t iterations, int dtype, double* operations) {
+  return stream_of(stream).kernels().peak_multiply_add(stream, iterations, dtype, operations);
+}
+
+int g4_peak_read(g4_stream stream, g4_cptr src, int64_t bytes) {
+  return stream_of(stream).kernels().peak_read(stream, src, bytes);
+}
+
 }  // extern "C"

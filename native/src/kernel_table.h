@@ -33,6 +33,8 @@ struct KernelTable {
   decltype(&g4_filtered_probs) filtered_probs = nullptr;
   decltype(&g4_sum_squares) sum_squares = nullptr;
   decltype(&g4_adamw) adamw = nullptr;
+  decltype(&g4_peak_multiply_add) peak_multiply_add = nullptr;
+  decltype(&g4_peak_read) peak_read = nullptr;
 };
 
 const KernelTable& baseline_kernels();

@@ -169,6 +169,12 @@ typedef struct g4_adamw_settings {
  * F32 (may be master itself) and for 1-D parameters, pair order for packed BF16 (packed != 0). */
 G4_API int g4_adamw(g4_stream stream, g4_ptr weight, int weight_dtype, int packed, g4_ptr master, g4_ptr m, g4_ptr v, g4_cptr grad, int64_t count, const g4_adamw_settings* settings);
 
+/* ---- what a CPU can do at most (of the CPU back end only; no op of a model) ---------------------------------------------- */
+/* Products and sums on registers alone, all threads. Out: how many arithmetic operations that was (a fused product counts 2). */
+G4_API int g4_peak_multiply_add(g4_stream stream, int64_t iterations, int dtype, double* operations);
+/* Reads `bytes` (a multiple of 1 MiB) once, all threads. */
+G4_API int g4_peak_read(g4_stream stream, g4_cptr src, int64_t bytes);
+
 #ifdef __cplusplus
 }
 #endif

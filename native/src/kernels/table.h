@@ -5,6 +5,7 @@
 #include "kernels/attention.h"
 #include "kernels/attention_backward.h"
 #include "kernels/attention_paged.h"
+#include "kernels/ceiling.h"
 #include "kernels/elementwise.h"
 #include "kernels/embedding.h"
 #include "kernels/linear.h"
@@ -49,6 +50,8 @@ inline KernelTable make_table() {
   t.policy_loss = policy_loss;
   t.sample = sample;
   t.filtered_probs = filtered_probs;
+  t.peak_multiply_add = peak_multiply_add;
+  t.peak_read = peak_read;
   return t;
 }
 

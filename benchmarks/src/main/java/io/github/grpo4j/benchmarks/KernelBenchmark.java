@@ -1,9 +1,10 @@
 package io.github.grpo4j.benchmarks;
 
-import io.github.grpo4j.backend.AdamWSettings;
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.CpuBackend;
 import io.github.grpo4j.backend.DType;
+import io.github.grpo4j.bench.Kernel;
+import io.github.grpo4j.bench.KernelCall;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -21,7 +22,7 @@ import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * Every op of the catalogue that training or decoding spends time in, at the shapes of Qwen2.5-0.5B: 512 tokens of training,
- * or 8 rows of decoding over 200 cached positions. {@link KernelCalls} says what each name runs.
+ * or 8 rows of decoding over 200 cached positions. {@link KernelCall} says what each of them runs.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
@@ -30,25 +31,25 @@ import org.openjdk.jmh.annotations.Warmup;
 @Measurement(iterations = 5, time = 1)
 @Fork(value = 1, jvmArgsAppend = {"-Dorg.bytedeco.javacpp.maxBytes=0", "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0"})
 public class KernelBenchmark {
-  @Param({"linear", "linearDecode", "linearBackwardInput", "linearBackwardWeight", "embedding", "embeddingBackward", "rmsNorm",
-      "addRmsNorm", "rmsNormBackward", "rope", "attention", "attentionBackward", "kvAppend", "attentionPaged", "swiglu", "swigluBackward",
-      "logprob", "logprobBackward", "policyLoss", "sample", "sampleTopP", "sumSquares", "adamw", "packRows", "castPacked"})
-  public String op;
+  /** No names: every one. */
+  @Param
+  public Kernel op;
 
   @Param({"F32", "BF16"})
   public DType dtype;
 
   private Backend backend;
-  private Runnable call;
+  private KernelCall call;
 
   @Setup(Level.Trial)
   public void open() {
     backend = CpuBackend.create(Runtime.getRuntime().availableProcessors());
-    call = new KernelCalls(backend, Shapes.QWEN_05B.config(), dtype, new AdamWSettings(1e-5f, 0.9, 0.999, 1e-8f, 0, 10, 1)).named(op);
+    call = new KernelCall(backend, Shapes.QWEN_05B.config(), dtype, op);
   }
 
   @TearDown(Level.Trial)
   public void close() {
+    call.close();
     backend.close();
   }
 

@@ -454,7 +454,7 @@ public final class CpuBackend implements Backend {
 
   // ---- calls ----
 
-  private long stream() {
+  long stream() {
     if (stream == 0) {
       throw new IllegalStateException("the CPU back end is used after it was closed");
     }
@@ -473,7 +473,7 @@ public final class CpuBackend implements Backend {
     return value ? 1 : 0;
   }
 
-  private static void check(int status, String op, Tensor... operands) {
+  static void check(int status, String op, Tensor... operands) {
     if (status != CpuOps.G4_OK) {
       throw new BackendException(op + " of " + Arrays.toString(operands) + " failed: " + cause(status));
     }

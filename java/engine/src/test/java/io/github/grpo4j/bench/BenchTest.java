@@ -1,0 +1,87 @@
+package io.github.grpo4j.bench;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.grpo4j.backend.CpuBackend;
+import io.github.grpo4j.backend.CpuCeilings;
+import io.github.grpo4j.backend.DType;
+import io.github.grpo4j.model.CausalLm;
+import io.github.grpo4j.model.ModelConfig;
+import io.github.grpo4j.model.ModelConfig.Family;
+import io.github.grpo4j.testing.NdArray;
+import io.github.grpo4j.testing.OpenModel;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** That benchmarks run what they say they run. How fast is no business of a test. */
+class BenchTest {
+  private static final ModelConfig CONFIG = OpenModel.config(Family.QWEN2, 32, 2, 4, 2, 8, 48, 64, true);
+
+  @Test
+  void rolloutRatesAreOfTheWorkAskedFor() {
+    try (OpenModel open = OpenModel.random(CONFIG, DType.F32, 1, 1)) {
+      RolloutBench.Result result = RolloutBench.measure(open.model(), 3, new RolloutBench.Shape(20, 5, 2));
+      assertEquals(3, result.answers());
+      assertTrue(result.promptTokensPerSecond() > 0 && Double.isFinite(result.promptTokensPerSecond()));
+      assertTrue(result.decodeTokensPerSecond() > 0 && Double.isFinite(result.decodeTokensPerSecond()));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(value = DType.class, names = {"F32", "BF16"})
+  void aStepTrainsOnEverything(DType dtype) {
+    try (OpenModel open = OpenModel.random(CONFIG, dtype, 1, 1)) {
+      Map<String, NdArray> before = open.readWeights();
+      StepBench.Result result = StepBench.measure(open.model(), new StepBench.Shape(2, 4, 10, 6, 64, CausalLm.Recompute.NONE, 1));
+      // The rates are counts over times: 48 new tokens, 2 x 4 x 16 trained ones.
+      double seconds = 48 / result.rolloutTokensPerSecond() + 128 / result.trainTokensPerSecond();
+      assertEquals(result.stepSeconds(), seconds, 1e-6 * seconds);
+      assertTrue(result.peakResidentBytes() > 1 << 20);
+      if (dtype == DType.F32) {
+        // In bf16 an update of 1e-6 shows in the masters alone.
+        Map<String, NdArray> after = open.readWeights();
+        before.forEach((name, weight) -> assertFalse(Arrays.equals(weight.values(), after.get(name).values()), name));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(value = DType.class, names = {"F32", "BF16"})
+  void everyKernelCallRunsAndLeavesNothing(DType dtype) {
+    try (CpuBackend backend = CpuBackend.create(2)) {
+      for (Kernel kernel : Kernel.values()) {
+        try (KernelCall call = new KernelCall(backend, CONFIG, dtype, kernel)) {
+          call.run();
+          assertTrue(call.bytes() > 0 && call.operations() >= 0 && !call.shape().isEmpty(), kernel.name());
+        }
+        assertEquals(0, backend.allocatedBytes(), kernel.name());
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(CpuBackend.Isa.class)
+  void ceilingsAreMeasuredOnEveryInstructionSet(CpuBackend.Isa isa) {
+    try (CpuBackend backend = CpuBackend.create(2, isa)) {
+      CpuCeilings ceilings = CpuCeilings.measure(backend, DType.BF16);
+      assertTrue(ceilings.multiplyAddPerSecond() > 1e6 && Double.isFinite(ceilings.multiplyAddPerSecond()));
+      assertTrue(ceilings.readBytesPerSecond() > 1e6 && Double.isFinite(ceilings.readBytesPerSecond()));
+      assertEquals(0, backend.allocatedBytes());
+    }
+  }
+
+  @Test
+  void mediansAndShapes() {
+    assertEquals(2, Workload.median(List.of(3.0, 1.0, 2.0)));
+    assertEquals(1.5, Workload.median(List.of(2.0, 1.0)));
+    assertThrows(IllegalArgumentException.class, () -> new RolloutBench.Shape(1, 5, 1));
+    assertThrows(IllegalArgumentException.class, () -> new StepBench.Shape(1, 3, 5, 5, 64, CausalLm.Recompute.NONE, 1));
+  }
+}
