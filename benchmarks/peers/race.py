@@ -68,7 +68,8 @@ def run(command):
         sys.exit(f"{command}\nended with {done.returncode}: {done.stderr[-2000:]}")
     elapsed = os.times().elapsed - clock
     others = (machine_seconds() - busy) - (children_seconds() - own)
-    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    # Not every line of a peer's output is meant for us: trainers also print Python dictionaries.
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"')]
     if not lines:
         sys.exit(f"{command}\nprinted no JSON line: {done.stdout[-2000:]}{done.stderr[-2000:]}")
     return lines, max(0.0, others) / (elapsed * os.cpu_count())
