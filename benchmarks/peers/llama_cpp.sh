@@ -23,13 +23,14 @@ threads=${THREADS:-2}
 
 build() {
   [ -x "$dir/build/bin/llama-batched-bench" ] && return
-  local work
-  work=$(mktemp -d)
-  python3 -m pip download -q --no-deps --no-binary "$package" -d "$work" "$package==$version" >&2
-  mkdir -p "$dir"
-  tar -xzf "$work"/*.tar.gz -C "$work"
-  cp -r "$work"/llama_cpp_python-*/vendor/llama.cpp/. "$dir"/
-  rm -rf "$work"
+  if [ ! -f "$dir/CMakeLists.txt" ]; then
+    local work=$peers/fetch
+    mkdir -p "$work"
+    python3 -m pip download -q --no-deps --no-binary "$package" -d "$work" "$package==$version" >&2
+    tar -xzf "$work"/*.tar.gz -C "$work"
+    mv "$work"/llama_cpp_python-*/vendor/llama.cpp "$dir"
+    rm -rf "$work"
+  fi
   cmake -S "$dir" -B "$dir/build" -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON -DLLAMA_CURL=OFF -DLLAMA_BUILD_TESTS=OFF >&2
   cmake --build "$dir/build" -j"${JOBS:-$(nproc)}" --target llama-batched-bench >&2
 }

@@ -56,7 +56,7 @@ def main():
                 continue
             a, b = statistics.median(ours), statistics.median(peer)
             result[key][measure] = {"ratio": round(b / a if measure in lower else a / b, 3), "ours_median": a, "peer_median": b, "ours": ours, "peer": peer}
-    print(json.dumps({"machine": machine(), "times": args.times, "ours": args.ours, "peer": args.peer, "others_cpu_share": shares, "results": result}))
+    print(json.dumps({"machine": machine(), "times": args.times, "ours": portable(args.ours), "peer": portable(args.peer), "others_cpu_share": shares, "results": result}))
 
 
 def run(command):
@@ -73,6 +73,18 @@ def run(command):
     if not lines:
         sys.exit(f"{command}\nprinted no JSON line: {done.stdout[-2000:]}{done.stderr[-2000:]}")
     return lines, max(0.0, others) / (elapsed * os.cpu_count())
+
+
+def portable(command):
+    """The command without the folders of this machine, for a file that others read."""
+    root = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+    words = []
+    for word in shlex.split(command):
+        if os.path.isabs(word):
+            path = os.path.realpath(word)
+            word = os.path.relpath(path, root) if path.startswith(root + os.sep) else os.path.basename(word)
+        words.append(word)
+    return shlex.join(words)
 
 
 def machine_seconds():
