@@ -6,7 +6,6 @@ import io.github.grpo4j.train.AccuracyInterval;
 import io.github.grpo4j.train.Evaluation;
 import io.github.grpo4j.train.Evaluator;
 import io.github.grpo4j.train.ModelLocation;
-import io.github.grpo4j.train.config.RolloutOptions;
 import io.github.grpo4j.train.config.RunConfig;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
@@ -68,7 +67,7 @@ final class EvalCommand implements Callable<Integer> {
       return ExitCodes.OK;
     }
     int perProblem = samples == null ? 1 : samples;
-    SamplingParams params = sampling.params(ofConfig(run.rollout()));
+    SamplingParams params = sampling.params(run.rollout().sampling());
     if (perProblem < 1 || params.temperature() == 0 && perProblem > 1) {
       throw new CommandLine.ParameterException(spec.commandLine(),
           perProblem < 1 ? "--samples must be at least 1" : "--samples is of no use with --greedy: every answer to a problem would be the same");
@@ -111,11 +110,6 @@ final class EvalCommand implements Callable<Integer> {
     if (value != null) {
       assignments.add(option + "=" + value);
     }
-  }
-
-  private static SamplingParams ofConfig(RolloutOptions rollout) {
-    return new SamplingParams((float) rollout.temperature(), rollout.topK(), (float) rollout.topP(), (float) rollout.minP(),
-        (float) rollout.repetitionPenalty(), rollout.maxNewTokens());
   }
 
   /** A long evaluation must not end with a file that cannot be written. */

@@ -66,10 +66,6 @@ public final class Arena implements AutoCloseable {
     return highWaterMark;
   }
 
-  public long capacity() {
-    return slab.bytes();
-  }
-
   @Override
   public void close() {
     slab.close();

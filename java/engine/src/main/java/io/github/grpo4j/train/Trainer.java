@@ -227,9 +227,7 @@ public final class Trainer implements AutoCloseable {
   }
 
   private Generator.Rollout generate(List<RolloutRequest> requests, int step) {
-    RolloutOptions options = config.rollout();
-    SamplingParams params = new SamplingParams((float) options.temperature(), options.topK(), (float) options.topP(), (float) options.minP(),
-        (float) options.repetitionPenalty(), options.maxNewTokens());
+    SamplingParams params = config.rollout().sampling();
     return interruptibly(() -> generator.generate(requests, params, config.training().seed(), step, listener.rolloutListener(step, Phase.ROLLOUT)));
   }
 

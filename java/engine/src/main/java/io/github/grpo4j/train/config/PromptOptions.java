@@ -22,9 +22,4 @@ public record PromptOptions(boolean chat, String system, String user, String res
     Check.that(user.contains(QUESTION), "prompt.user", user, "a text that contains " + QUESTION);
     Check.that(chat || system.isEmpty(), "prompt.system", system, "empty where prompt.chat is false: only a chat template has a system message");
   }
-
-  /** The user text of one problem. */
-  public String userText(String question) {
-    return user.replace(QUESTION, question);
-  }
 }

@@ -1,6 +1,6 @@
 package io.github.grpo4j.train.config;
 
-import io.github.grpo4j.backend.SamplingSettings;
+import io.github.grpo4j.rollout.SamplingParams;
 
 /**
  * How answers are sampled.
@@ -43,8 +43,8 @@ public record RolloutOptions(
     Check.atLeast(0, "rollout.kv_cache_mb", kvCacheMb);
   }
 
-  /** The sampler's settings. */
-  public SamplingSettings sampling(int vocabUsed, long seed) {
-    return new SamplingSettings((float) temperature, topK, (float) topP, (float) minP, (float) repetitionPenalty, vocabUsed, seed);
+  /** How the policy's answers are drawn. */
+  public SamplingParams sampling() {
+    return new SamplingParams((float) temperature, topK, (float) topP, (float) minP, (float) repetitionPenalty, maxNewTokens);
   }
 }
