@@ -11,6 +11,9 @@
 
 namespace g4::emulation {
 
+uint3 threadIdx, blockIdx;
+dim3 blockDim, gridDim;
+
 namespace {
 
 Block* g_current = nullptr;

@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "block.h"
+#include "device_memory.h"
 #include "runtime.h"
 
 #define __global__
@@ -18,10 +19,11 @@
 
 namespace g4::emulation {
 
-inline uint3 threadIdx, blockIdx;
-inline dim3 blockDim, gridDim;
+extern uint3 threadIdx, blockIdx;
+extern dim3 blockDim, gridDim;
 
-void launch_blocks(dim3 grid, dim3 threads, size_t dynamic_bytes, const std::function<void()>& kernel);
+// A launch that no GPU takes is an error at once; the kernel itself runs when the stream does.
+void launch_blocks(cudaStream_t stream, dim3 grid, dim3 threads, size_t dynamic_bytes, std::function<void()> kernel);
 
 inline void sync_threads(Site site) { Block::current().meet({Meeting::kBlockBarrier, site, 0, 0, 0}); }
 

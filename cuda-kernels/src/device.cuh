@@ -43,8 +43,9 @@ __device__ __forceinline__ uint16_t bf16_bits(float value) { return __bfloat16_a
 namespace g4::cuda {
 
 template <class... P, class... A>
-void launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, g4_stream, A... arguments) {
-  g4::emulation::launch_blocks(grid, block, shared, [&] { kernel(static_cast<P>(arguments)...); });
+void launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, g4_stream stream, A... arguments) {
+  g4::emulation::launch_blocks(static_cast<cudaStream_t>(stream), grid, block, shared,
+                               [=] { kernel(g4::emulation::kernel_argument(static_cast<P>(arguments))...); });
 }
 
 // Round to nearest even; NaN becomes the quiet NaN that __float2bfloat16_rn makes of it.
