@@ -1,6 +1,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 
 #include "emulation.h"
 #include "runtime.h"
@@ -26,7 +27,20 @@ bool is_guard(const unsigned char* at, size_t from) {
   return true;
 }
 
+std::map<uintptr_t, size_t>& allocations() {
+  static std::map<uintptr_t, size_t> all;
+  return all;
+}
+
 }  // namespace
+
+bool g4::emulation::inside_allocation(const void* address, size_t bytes) {
+  const uintptr_t at = reinterpret_cast<uintptr_t>(address);
+  auto next = allocations().upper_bound(at);
+  if (next == allocations().begin()) return false;
+  --next;
+  return at + bytes <= next->first + next->second;
+}
 
 cudaError_t cudaMalloc(void** address, size_t bytes) {
   void* memory = nullptr;
@@ -38,11 +52,13 @@ cudaError_t cudaMalloc(void** address, size_t bytes) {
   const Header header{bytes};
   std::memcpy(base, &header, sizeof header);
   *address = base + kGuardBytes;
+  allocations()[reinterpret_cast<uintptr_t>(*address)] = bytes;
   return cudaSuccess;
 }
 
 cudaError_t cudaFree(void* address) {
   if (address == nullptr) return cudaSuccess;
+  allocations().erase(reinterpret_cast<uintptr_t>(address));
   unsigned char* base = static_cast<unsigned char*>(address) - kGuardBytes;
   Header header;
   std::memcpy(&header, base, sizeof header);
