@@ -28,7 +28,8 @@ function(grpo4j_versioned target name)
 endfunction()
 
 grpo4j_emulated_library(emulated_cudart libcudart.so.13
-  emulation/block.cpp emulation/cudart.cpp emulation/device_memory.cpp emulation/fiber.cpp emulation/launch.cpp emulation/stream.cpp)
+  emulation/async_copy.cpp emulation/block.cpp emulation/cudart.cpp emulation/device_memory.cpp emulation/fiber.cpp emulation/launch.cpp
+  emulation/stream.cpp emulation/tensor.cpp)
 target_compile_options(emulated_cudart PRIVATE -O2)
 grpo4j_versioned(emulated_cudart libcudart.so.13)
 
@@ -55,7 +56,7 @@ if(GRPO4J_HAS_UBSAN)
 endif()
 
 if(GRPO4J_NATIVE_TESTS)
-  foreach(_test emulation_test rows_test runtime_test)
+  foreach(_test emulation_test tensor_test rows_test runtime_test)
     add_executable(cuda_${_test} test/${_test}.cpp)
     target_compile_options(cuda_${_test} PRIVATE -O2)
     target_link_libraries(cuda_${_test} PRIVATE grpo4j_cuda_emulated emulated_cublas)

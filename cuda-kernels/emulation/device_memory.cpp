@@ -106,4 +106,8 @@ size_t device_bytes_in_use() { return device().in_use(); }
 bool device_owns(const void* address, size_t bytes) { return device().owns(address, bytes); }
 ptrdiff_t view_distance() { return device().distance(); }
 
+bool inside_allocation(const void* address, size_t bytes) {
+  return device().owns(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(address) - view_distance()), bytes);
+}
+
 }  // namespace g4::emulation

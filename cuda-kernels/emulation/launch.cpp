@@ -11,7 +11,7 @@ namespace g4::emulation {
 namespace {
 std::string g_error;
 cudaError_t g_launch_error = cudaSuccess;
-constexpr size_t kSharedLimit = 48 * 1024;  // what a launch gets without asking the driver for more
+constexpr size_t kSharedLimit = 163 * 1024;  // of sm_80; above 48 KB, launch() in device.cuh asks the driver for it
 }  // namespace
 
 Options& options() {
@@ -19,8 +19,18 @@ Options& options() {
   return all;
 }
 
-std::set<std::string>& barrier_sites() {
-  static std::set<std::string> sites;
+Sites& barrier_sites() {
+  static Sites sites;
+  return sites;
+}
+
+Sites& wait_sites() {
+  static Sites sites;
+  return sites;
+}
+
+Sites& guard_sites() {
+  static Sites sites;
   return sites;
 }
 

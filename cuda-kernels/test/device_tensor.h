@@ -52,6 +52,8 @@ class Tensor {
     for (int64_t i = 0; i < n_; i++) {
       if (dtype_ == G4_F32) {
         static_cast<float*>(host())[i] = float(x[i]);
+      } else if (dtype_ == G4_F16) {
+        static_cast<cuda::f16*>(host())[i] = cuda::from_float<cuda::f16>(float(x[i]));
       } else {
         static_cast<cuda::bf16*>(host())[i] = cuda::from_float<cuda::bf16>(float(x[i]));
       }
@@ -62,13 +64,15 @@ class Tensor {
   Tensor& operator=(const Tensor&) = delete;
   ~Tensor() { cudaFree(data_); }
 
-  int64_t bytes() const { return n_ * (dtype_ == G4_BF16 ? 2 : 4); }
+  int64_t bytes() const { return n_ * (dtype_ == G4_BF16 || dtype_ == G4_F16 ? 2 : 4); }
   void* data() const { return data_; }
   void* host() const { return emulation::view(data_); }  // tests look behind the device's address
   Doubles get() const {
     Doubles x(n_);
     for (int64_t i = 0; i < n_; i++)
-      x[i] = dtype_ == G4_F32 ? double(static_cast<float*>(host())[i]) : double(cuda::to_float(static_cast<cuda::bf16*>(host())[i]));
+      x[i] = dtype_ == G4_F32   ? double(static_cast<float*>(host())[i])
+             : dtype_ == G4_F16 ? double(cuda::to_float(static_cast<cuda::f16*>(host())[i]))
+                                : double(cuda::to_float(static_cast<cuda::bf16*>(host())[i]));
     return x;
   }
   std::string bits() const { return std::string(static_cast<const char*>(host()), size_t(bytes())); }

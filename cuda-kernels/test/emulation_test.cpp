@@ -128,8 +128,8 @@ void test_launch_limits() {
   launch(divergent_kernel, dim3(1), dim3(1025), 0, nullptr, none);
   check(status() != G4_OK && !emulation::error().empty(), "1025 threads in a block");
   emulation::clear_error();
-  launch(divergent_kernel, dim3(1), dim3(32), 49 * 1024, nullptr, none);
-  check(status() != G4_OK && !emulation::error().empty(), "49 KB of shared memory");
+  launch(divergent_kernel, dim3(1), dim3(32), 164 * 1024, nullptr, none);
+  check(status() != G4_OK && !emulation::error().empty(), "164 KB of shared memory");
   emulation::clear_error();
 }
 

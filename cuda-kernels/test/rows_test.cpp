@@ -42,13 +42,13 @@ bool noticed(const std::vector<Case>& cases) {
 }
 
 void test_mutations(const std::vector<Case>& cases) {
-  const std::set<std::string> sites = emulation::barrier_sites();
+  const std::set<std::string> sites = emulation::barrier_sites().names();
   check(sites.size() == 3, "the row kernels have 3 barriers, seen " + std::to_string(sites.size()));
   for (const std::string& site : sites) {
-    emulation::options().dropped_barrier = site;
+    emulation::barrier_sites().drop(site);
     check(noticed(cases), "nobody noticed that the barrier at " + site + " is missing");
   }
-  emulation::options().dropped_barrier.clear();
+  emulation::barrier_sites().drop("");
 }
 
 void test_refusals() {
