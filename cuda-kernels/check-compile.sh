@@ -21,7 +21,7 @@ for arch in "$@"; do
   for file in src/*.cu; do
     # -fmad=false: where a product and a sum are fused is written out, as in the CPU kernels.
     "$nvcc" -std=c++17 -arch="$arch" -cubin -o "$cubin" -lineinfo -fmad=false -Werror all-warnings \
-      -Xptxas -v,-warn-spills,-warn-lmem-usage,-warn-double-usage,-Werror -Isrc -I../native/include "$file" >"$log" 2>&1 || { cat "$log"; exit 1; }
+      -Xptxas -v,-warn-spills,-warn-lmem-usage,-warn-double-usage,-Werror -Isrc -Iinclude -I../native/include "$file" >"$log" 2>&1 || { cat "$log"; exit 1; }
     c++filt -p <"$log" | awk -v arch="$arch" -v file="$file" '
       /Compiling entry function/ { split($0, part, "\047"); name = part[2] }
       /Used [0-9]+ registers/ {

@@ -56,6 +56,7 @@ class Block {
   uint64_t meet(const Arrival& arrival);
   void* dynamic_shared() { return dynamic_.get(); }
   void* static_shared(const void* key, size_t bytes);
+  bool slip_past();  // true every other time that the running thread asks
   static Block& current();
 
  private:
@@ -66,6 +67,7 @@ class Block {
     State state = State::kReady;
     Arrival arrival{};
     uint3 index{};
+    bool slipped = false;
   };
 
   static void thread_main();

@@ -24,8 +24,12 @@ struct Options {
 
 Options& options();
 
-// Every "file:line" of a __syncthreads that was reached since the last clear().
+// Every "file:line" of a __syncthreads that was reached.
 std::set<std::string>& barrier_sites();
+
+// Every "file:line" of a G4_GUARD that was reached, and the mutation that lets threads slip past the one at `site` (none: "").
+std::set<std::string> guard_sites();
+void drop_guard(const std::string& site);
 
 void fail(const std::string& sentence);  // the first sentence is kept
 const std::string& error();              // empty: nothing went wrong since clear_error()

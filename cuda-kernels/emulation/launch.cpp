@@ -23,6 +23,32 @@ std::set<std::string>& barrier_sites() {
   return sites;
 }
 
+namespace {
+// A template has a site for each of its instantiations, all of one name.
+std::vector<std::pair<std::string, GuardSite*>>& all_guards() {
+  static std::vector<std::pair<std::string, GuardSite*>> all;
+  return all;
+}
+std::string g_dropped_guard;
+}  // namespace
+
+GuardSite::GuardSite(const char* file, int line) {
+  const std::string name = Site{file, line}.name();
+  dropped = name == g_dropped_guard;
+  all_guards().emplace_back(name, this);
+}
+
+std::set<std::string> guard_sites() {
+  std::set<std::string> names;
+  for (const auto& [name, site] : all_guards()) names.insert(name);
+  return names;
+}
+
+void drop_guard(const std::string& site) {
+  g_dropped_guard = site;
+  for (const auto& [name, guard] : all_guards()) guard->dropped = name == site;
+}
+
 void fail(const std::string& sentence) {
   if (g_error.empty()) g_error = sentence;
 }

@@ -57,4 +57,14 @@ cudaError_t cudaMallocAsync(void** address, size_t bytes, cudaStream_t) { return
 
 cudaError_t cudaFreeAsync(void* address, cudaStream_t) { return cudaFree(address); }
 
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t) {
+  std::memcpy(to, from, bytes);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemsetAsync(void* address, int byte, size_t bytes, cudaStream_t) {
+  std::memset(address, byte, bytes);
+  return cudaSuccess;
+}
+
 cudaError_t cudaGetLastError() { return g4::emulation::take_launch_error(); }
