@@ -11,6 +11,9 @@
 
 namespace g4::emulation {
 
+uint3 threadIdx, blockIdx;
+dim3 blockDim, gridDim;
+
 namespace {
 
 Block* g_current = nullptr;
@@ -38,18 +41,12 @@ const char* name_of(Meeting meeting) {
     case Meeting::kBlockBarrier: return "__syncthreads";
     case Meeting::kWarpBarrier: return "__syncwarp";
     case Meeting::kBallot: return "__ballot_sync";
+    case Meeting::kMatrix: return "a matrix operation";
     default: return "a shuffle";
   }
 }
 
 }  // namespace
-
-bool Site::operator==(const Site& other) const { return line == other.line && std::strcmp(file, other.file) == 0; }
-
-std::string Site::name() const {
-  const char* slash = std::strrchr(file, '/');
-  return std::string(slash != nullptr ? slash + 1 : file) + ":" + std::to_string(line);
-}
 
 Block& Block::current() { return *g_current; }
 
@@ -66,6 +63,7 @@ void Block::thread_main() {
   Block& block = *g_current;
   Thread& self = *block.threads_[block.running_];
   block.kernel_();
+  if (!self.copies.empty()) fail(block.who(block.running_) + " returned before it waited for its cp.async copies");
   self.state = State::kDone;
   self.fiber.leave();
 }
@@ -90,6 +88,7 @@ void Block::run(uint3 index) {
   for (auto& thread : threads_) {
     thread->state = State::kReady;
     thread->slipped = false;
+    thread->copies.clear();
     thread->fiber.restart(thread_main);
   }
   while (true) {
@@ -149,6 +148,14 @@ bool Block::meet_lanes(unsigned warp) {
 
 void Block::perform(unsigned warp, unsigned mask) {
   const unsigned first = warp * kLanes;
+  if (threads_[first]->arrival.meeting == Meeting::kMatrix) {  // meet_lanes saw to it that all 32 lanes are here
+    void* operands[kLanes];
+    for (unsigned lane = 0; lane < kLanes; lane++) {
+      operands[lane] = threads_[first + lane]->arrival.operands;
+      threads_[first + lane]->state = State::kReady;
+    }
+    return threads_[first]->arrival.work(operands);
+  }
   uint64_t before[kLanes] = {};
   unsigned ballot = 0;
   for (unsigned lane = 0; lane < kLanes; lane++) {
@@ -184,11 +191,8 @@ void Block::release_block() {
 }
 
 uint64_t Block::meet(const Arrival& arrival) {
-  if (arrival.meeting == Meeting::kBlockBarrier) {
-    const std::string site = arrival.site.name();
-    barrier_sites().insert(site);
-    if (site == options().dropped_barrier) return 0;
-  }
+  if (arrival.meeting == Meeting::kBlockBarrier || arrival.meeting == Meeting::kWarpBarrier)
+    if (barrier_sites().dropped(arrival.site)) return 0;
   Thread& self = *threads_[running_];
   self.arrival = arrival;
   self.state = State::kWaiting;

@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "block.h"
+#include "device_memory.h"
 #include "runtime.h"
 
 #define __global__
@@ -18,10 +19,11 @@
 
 namespace g4::emulation {
 
-inline uint3 threadIdx, blockIdx;
-inline dim3 blockDim, gridDim;
+extern uint3 threadIdx, blockIdx;
+extern dim3 blockDim, gridDim;
 
-void launch_blocks(dim3 grid, dim3 threads, size_t dynamic_bytes, const std::function<void()>& kernel);
+// A launch that no GPU takes is an error at once; the kernel itself runs when the stream does.
+void launch_blocks(cudaStream_t stream, dim3 grid, dim3 threads, size_t dynamic_bytes, std::function<void()> kernel);
 
 inline void sync_threads(Site site) { Block::current().meet({Meeting::kBlockBarrier, site, 0, 0, 0}); }
 
@@ -42,15 +44,12 @@ T shuffle(Meeting meeting, Site site, unsigned mask, T value, int argument) {
   return value;
 }
 
-// A condition of the kernels that keeps a thread inside its data (G4_GUARD). While it is dropped, a thread that should stop
-// there goes on, but only every other time, so that a loop ends one round late and not never.
-class GuardSite {
- public:
-  GuardSite(const char* file, int line);
-  bool dropped = false;
-};
-
-inline bool guarded(bool condition, const GuardSite& site) { return condition || (site.dropped && Block::current().slip_past()); }
+// A condition that keeps a thread inside its data (G4_GUARD). Where a test leaves it out, a thread that should stop goes on, but
+// only every other time, so that a loop ends one round late and not never.
+inline bool guarded(bool condition, Site site) {
+  const bool dropped = guard_sites().dropped(site);
+  return condition || (dropped && Block::current().slip_past());
+}
 
 }  // namespace g4::emulation
 

@@ -109,12 +109,13 @@ constexpr int kGroups = 32;
 __global__ void __launch_bounds__(kWarp * kGroups) add_columns_kernel(float* dw, const float* partials, int64_t chunks, int width) {
   G4_SHARED(float, group_sums, kGroups * kWarp);
   const int column = int(blockIdx.x) * kWarp + int(threadIdx.x);
+  const bool has_column = G4_GUARD(column < width);
   float sum = 0.0f;
-  if (G4_GUARD(column < width))
+  if (has_column)
     for (int64_t chunk = threadIdx.y; chunk < chunks; chunk += kGroups) sum += partials[chunk * width + column];
   group_sums[threadIdx.y * kWarp + threadIdx.x] = sum;
   __syncthreads();
-  if (threadIdx.y != 0 || !G4_GUARD(column < width)) return;
+  if (threadIdx.y != 0 || !has_column) return;
   sum = dw[column];
   for (int group = 0; group < kGroups; group++) sum += group_sums[group * kWarp + threadIdx.x];
   dw[column] = sum;

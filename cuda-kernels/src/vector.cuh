@@ -15,6 +15,7 @@ namespace g4::cuda {
 struct bf16 {
   uint16_t bits;
 };
+
 struct f16 {
   uint16_t bits;
 };
@@ -29,7 +30,6 @@ __device__ __forceinline__ float to_float(bf16 value) {
 
 __device__ __forceinline__ float to_float(f16 value) { return f16_value(value.bits); }
 
-// Rounds to nearest even.
 template <class T>
 __device__ __forceinline__ T from_float(float value) {
   if constexpr (std::is_same_v<T, bf16>) {

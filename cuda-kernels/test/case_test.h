@@ -102,11 +102,11 @@ inline bool noticed_elsewhere(const std::vector<Case>& cases, const std::functio
 // The sites are those that the cases have reached, so this comes after test_values.
 inline void test_mutations(const std::vector<Case>& cases) {
   check(!noticed_elsewhere(cases, [] {}), "the kernels as they are must pass");
-  for (const std::string& site : emulation::barrier_sites())
-    check(noticed_elsewhere(cases, [&] { emulation::options().dropped_barrier = site; }), "nobody noticed that the barrier at " + site + " is missing");
-  for (const std::string& site : emulation::guard_sites())
-    check(noticed_elsewhere(cases, [&] { emulation::drop_guard(site); }), "nobody noticed that the guard at " + site + " is missing");
-  std::printf("%zu barriers and %zu guards left out in turn\n", emulation::barrier_sites().size(), emulation::guard_sites().size());
+  for (const std::string& site : emulation::barrier_sites().names())
+    check(noticed_elsewhere(cases, [&] { emulation::barrier_sites().drop(site); }), "nobody noticed that the barrier at " + site + " is missing");
+  for (const std::string& site : emulation::guard_sites().names())
+    check(noticed_elsewhere(cases, [&] { emulation::guard_sites().drop(site); }), "nobody noticed that the guard at " + site + " is missing");
+  std::printf("%zu barriers and %zu guards left out in turn\n", emulation::barrier_sites().names().size(), emulation::guard_sites().names().size());
 }
 
 }  // namespace g4::test
