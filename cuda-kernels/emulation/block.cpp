@@ -87,6 +87,7 @@ void Block::run(uint3 index) {
   poison();
   for (auto& thread : threads_) {
     thread->state = State::kReady;
+    thread->slipped = false;
     thread->copies.clear();
     thread->fiber.restart(thread_main);
   }
@@ -197,6 +198,11 @@ uint64_t Block::meet(const Arrival& arrival) {
   self.state = State::kWaiting;
   self.fiber.leave();
   return self.arrival.value;
+}
+
+bool Block::slip_past() {
+  Thread& self = *threads_[running_];
+  return self.slipped = !self.slipped;
 }
 
 void* Block::static_shared(const void* key, size_t bytes) {

@@ -57,6 +57,7 @@ class Block {
   uint64_t meet(const Arrival& arrival);
   void* dynamic_shared() { return dynamic_.get(); }
   void* static_shared(const void* key, size_t bytes);
+  bool slip_past();  // true every other time that the running thread asks
   AsyncCopies& copies() { return threads_[running_]->copies; }  // of the running thread
   std::string who() const { return who(running_); }
   static Block& current();
@@ -70,6 +71,7 @@ class Block {
     Arrival arrival{};
     AsyncCopies copies;
     uint3 index{};
+    bool slipped = false;
   };
 
   static void thread_main();

@@ -59,6 +59,7 @@ class Tensor {
       }
     }
   }
+  explicit Tensor(int64_t bytes) : Tensor((bytes + 3) / 4, G4_F32) {}
   explicit Tensor(const Ints& x) : Tensor(int64_t(x.size()), G4_I32) { std::memcpy(host(), x.data(), bytes()); }
   Tensor(const Tensor& other) : Tensor(other.n_, other.dtype_) { std::memcpy(host(), other.host(), bytes()); }
   Tensor& operator=(const Tensor&) = delete;
@@ -69,10 +70,12 @@ class Tensor {
   void* host() const { return emulation::view(data_); }  // tests look behind the device's address
   Doubles get() const {
     Doubles x(n_);
-    for (int64_t i = 0; i < n_; i++)
-      x[i] = dtype_ == G4_F32   ? double(static_cast<float*>(host())[i])
-             : dtype_ == G4_F16 ? double(cuda::to_float(static_cast<cuda::f16*>(host())[i]))
-                                : double(cuda::to_float(static_cast<cuda::bf16*>(host())[i]));
+    for (int64_t i = 0; i < n_; i++) {
+      if (dtype_ == G4_F32) x[i] = double(static_cast<float*>(host())[i]);
+      if (dtype_ == G4_I32) x[i] = double(static_cast<int32_t*>(host())[i]);
+      if (dtype_ == G4_BF16) x[i] = double(cuda::to_float(static_cast<cuda::bf16*>(host())[i]));
+      if (dtype_ == G4_F16) x[i] = double(cuda::to_float(static_cast<cuda::f16*>(host())[i]));
+    }
     return x;
   }
   std::string bits() const { return std::string(static_cast<const char*>(host()), size_t(bytes())); }

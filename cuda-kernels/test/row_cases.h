@@ -1,40 +1,16 @@
 // The cases of the row kernels: an op on fixed random inputs, what it wrote, and what it should have written.
 #pragma once
 
-#include <functional>
-
-#include "device_tensor.h"
+#include "case_test.h"
 
 namespace g4::test {
 
-struct Output {
-  std::string name;
-  std::string bits;
-  Doubles values;
-};
-
-struct Outputs {
-  int status = G4_OK;
-  std::vector<Output> all;
-  void add(const std::string& name, const Tensor& t) { all.push_back({name, t.bits(), t.get()}); }
-};
-
-struct Expected {
-  Doubles values;
-  double tolerance;  // of ||a - b|| / ||b||; 0: the very values
-};
-
-struct Case {
-  std::string name;
-  std::function<Outputs()> run;    // may be run any number of times
-  std::vector<Expected> expected;  // one for each output
-};
-
-// Round-off of the storage, in the norm: half an ulp of bf16 is 2^-9 at most, 1.7e-3 as a mean over mantissas.
-inline double tolerance(int dtype) { return dtype == G4_F32 ? 1e-6 : 2.5e-3; }
+// Round-off of the storage, in the norm: half an ulp of bf16 is 2^-9 at most, 1.7e-3 as a mean over mantissas; of fp16 an
+// eighth of that.
+inline double tolerance(int dtype) { return dtype == G4_F32 ? 1e-6 : dtype == G4_BF16 ? 2.5e-3 : 3.2e-4; }
 
 inline std::string title(const char* op, int64_t rows, int64_t width, int dtype) {
-  return std::string(op) + " " + std::to_string(rows) + "x" + std::to_string(width) + (dtype == G4_F32 ? " f32" : " bf16");
+  return std::string(op) + " " + std::to_string(rows) + "x" + std::to_string(width) + name_of(dtype);
 }
 
 inline void rmsnorm_cases(std::vector<Case>& cases, int64_t rows, int64_t width, int dtype) {
@@ -86,8 +62,8 @@ inline void rmsnorm_cases(std::vector<Case>& cases, int64_t rows, int64_t width,
     }
     cases.push_back({title(accumulate ? "rmsnorm_backward +=" : "rmsnorm_backward", rows, width, dtype), [=] {
       Outputs out;
-      const Tensor poison(rows * width, dtype), d(accumulate ? before : poison), sums(dw_before);
-      out.status = g4_rmsnorm_backward(nullptr, d.data(), sums.data(), dy.data(), x.data(), w.data(), rows, width, eps, accumulate, dtype);
+      const Tensor poison(rows * width, dtype), d(accumulate ? before : poison), sums(dw_before), workspace(g4_rmsnorm_backward_workspace(rows, width));
+      out.status = g4_rmsnorm_backward(nullptr, d.data(), sums.data(), dy.data(), x.data(), w.data(), workspace.data(), rows, width, eps, accumulate, dtype);
       out.add("dx", d);
       out.add("dw", sums);
       return out;
@@ -121,7 +97,7 @@ inline void rope_cases(std::vector<Case>& cases, int64_t rows, int64_t heads, in
     cases.push_back({title(inverse ? "rope inverse" : "rope", rows, heads * head_dim, dtype), [=] {
       Outputs out;
       const Tensor y(x);
-      char* start = static_cast<char*>(y.data()) + offset * (dtype == G4_BF16 ? 2 : 4);
+      char* start = static_cast<char*>(y.data()) + offset * (dtype == G4_F32 ? 4 : 2);
       out.status = g4_rope(nullptr, start, table.data(), at.data(), rows, heads, head_dim, stride, inverse, dtype);
       out.add("x", y);
       return out;
@@ -184,7 +160,7 @@ inline void embedding_cases(std::vector<Case>& cases, int64_t tokens, int64_t wi
 // gradient of a norm is what cancellation leaves of it, so its relative error says nothing.
 inline std::vector<Case> row_cases() {
   std::vector<Case> cases;
-  for (int dtype : {G4_F32, G4_BF16}) {
+  for (int dtype : {G4_F32, G4_BF16, G4_F16}) {
     for (int64_t width : {3, 5, 64, 250, 896, 1030}) rmsnorm_cases(cases, width == 64 ? 283 : 19, width, dtype);
     rope_cases(cases, 21, 3, 64, 0, 0, dtype);
     rope_cases(cases, 21, 2, 64, 128, 64, dtype);

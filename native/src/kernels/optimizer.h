@@ -122,7 +122,7 @@ inline void sum_chunk(const float* grad, int64_t count, double* out) {
   out[1] = double(bad[0]);
 }
 
-inline int sum_squares(g4_stream stream, g4_ptr out_f64, g4_cptr grad_f32, int64_t count) {
+inline int sum_squares(g4_stream stream, g4_ptr out_f64, g4_cptr grad_f32, g4_ptr, int64_t count) {
   Stream& s = stream_of(stream);
   const float* grad = static_cast<const float*>(grad_f32);
   double* out = static_cast<double*>(out_f64);
