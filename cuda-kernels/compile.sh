@@ -14,7 +14,7 @@ if ! "$nvcc" -ccbin "$host" -std=c++17 -O3 -lineinfo -fmad=false \
   -Werror all-warnings -Xptxas -v,-warn-spills,-warn-lmem-usage,-warn-double-usage,-Werror \
   -Xcompiler -fPIC,-fvisibility=hidden,-Wall -I"$here/src" -I"$here/include" -I"$here/../native/include" \
   -MD -MF "$object.d" -MT "$object" -c "$source" -o "$object" >"$log" 2>&1; then
-  cat "$log" >&2
+  grep -vE 'ptxas info|bytes stack frame' "$log" >&2
   exit 1
 fi
 c++filt -p <"$log" | awk -v file="$(basename "$source")" '

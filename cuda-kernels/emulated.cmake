@@ -39,7 +39,7 @@ target_link_libraries(emulated_cublas PUBLIC emulated_cudart)
 grpo4j_versioned(emulated_cublas libcublas.so.13)
 
 # The presets want these two beside them; nothing in them is called.
-file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/nothing.cpp "")
+file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/nothing.cpp CONTENT "")
 grpo4j_emulated_library(emulated_cublaslt libcublasLt.so.13 ${CMAKE_CURRENT_BINARY_DIR}/nothing.cpp)
 grpo4j_versioned(emulated_cublaslt libcublasLt.so.13)
 grpo4j_emulated_library(emulated_driver libcuda.so.1 ${CMAKE_CURRENT_BINARY_DIR}/nothing.cpp)

@@ -22,8 +22,7 @@ public class CudaOpsConfig implements InfoMapper {
     for (String struct : new String[] {"g4_token_loss", "g4_sampling", "g4_adamw_settings"}) {
       infoMap.put(new Info(struct).pointerTypes("io.github.grpo4j.backend.cpu.CpuOps." + struct).skip());
     }
-    infoMap.put(new Info("g4_stream_create", "g4_stream_destroy", "g4_stream_isa", "g4_alloc", "g4_free", "g4_fill_zero", "g4_copy").skip());
-    infoMap.put(new Info("g4_pack_rows", "g4_unpack_rows", "g4_cast_packed").skip());
+    infoMap.put(new Info("g4_stream_create", "g4_stream_destroy", "g4_stream_isa", "g4_alloc", "g4_free").skip());
     infoMap.put(new Info("g4_linear", "g4_linear_backward_input", "g4_linear_backward_weight").skip());
     infoMap.put(new Info("g4_peak_multiply_add", "g4_peak_read").skip());
   }
