@@ -89,6 +89,7 @@ template <class Body>
 int with_storage(int dtype, Body body) {
   if (dtype == G4_F32) return body(float{});
   if (dtype == G4_BF16) return body(bf16{});
+  if (dtype == G4_F16) return body(f16{});
   return G4_UNSUPPORTED;
 }
 

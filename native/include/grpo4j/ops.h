@@ -93,11 +93,18 @@ G4_API int g4_rmsnorm_backward(g4_stream stream, g4_ptr dx, g4_ptr dw, g4_cptr d
 G4_API int g4_rope(g4_stream stream, g4_ptr x, g4_cptr cos_sin, g4_cptr positions_i32, int64_t rows, int64_t heads, int64_t head_dim, int64_t row_stride, int inverse, int dtype);
 
 /* ---- attention: causal, grouped-query, scale = head_dim^-0.5 --------------------------------------------------------- */
-/* Packed sequences: rows of sequence b are cu_seqlens[b] .. cu_seqlens[b + 1]. q has `heads` heads, k and v `kv_heads`, each
- * in rows of its own stride. o [tokens, heads * head_dim] dense, lse f32 [tokens, heads] (natural log; may be NULL). */
-G4_API int g4_attention(g4_stream stream, g4_ptr o, g4_ptr lse, g4_cptr q, g4_cptr k, g4_cptr v, int64_t q_stride, int64_t kv_stride, g4_cptr cu_seqlens_i32, int64_t sequences, int64_t max_seqlen, int64_t heads, int64_t kv_heads, int64_t head_dim, int dtype);
-/* dq has q's stride, dk and dv have kv's; all three are overwritten. */
-G4_API int g4_attention_backward(g4_stream stream, g4_ptr dq, g4_ptr dk, g4_ptr dv, g4_cptr d_o, g4_cptr o, g4_cptr lse, g4_cptr q, g4_cptr k, g4_cptr v, int64_t q_stride, int64_t kv_stride, g4_cptr cu_seqlens_i32, int64_t sequences, int64_t max_seqlen, int64_t heads, int64_t kv_heads, int64_t head_dim, int dtype);
+/* Packed segments: the rows of segment b are cu_seqlens[b] .. cu_seqlens[b + 1]. A segment whose parents[b] is p >= 0 goes on
+ * where segment p ends: its rows see all rows of p and their own ones up to themselves. So sequences that begin alike hold
+ * the beginning once. parents[p] must be -1 (one level only) and p < b; parents NULL: every segment is a sequence of its own.
+ * max_seqlen is the longest sequence, the parent's rows included. q has `heads` heads, k and v `kv_heads`, each in rows of its
+ * own stride. o [tokens, heads * head_dim] dense, lse f32 [tokens, heads] (natural log; may be NULL). A row has the same bits
+ * whether its sequence lies in one segment or in two. */
+G4_API int g4_attention(g4_stream stream, g4_ptr o, g4_ptr lse, g4_cptr q, g4_cptr k, g4_cptr v, int64_t q_stride, int64_t kv_stride, g4_cptr cu_seqlens_i32, g4_cptr parents_i32, int64_t segments, int64_t max_seqlen, int64_t heads, int64_t kv_heads, int64_t head_dim, int dtype);
+/* dq has q's stride, dk and dv have kv's; all three are overwritten. The gradient of a parent's keys and values is summed in
+ * f32 over the parent and its children, in the order of the segments, and rounded once. For that, workspace f32
+ * [rows, 2, kv_heads, head_dim] (dK, dV; overwritten) has as many rows as the parent for each parent and for each child, which
+ * begin at workspace_rows[b]; -1 for a sequence of its own. Both are NULL where parents is. */
+G4_API int g4_attention_backward(g4_stream stream, g4_ptr dq, g4_ptr dk, g4_ptr dv, g4_cptr d_o, g4_cptr o, g4_cptr lse, g4_cptr q, g4_cptr k, g4_cptr v, int64_t q_stride, int64_t kv_stride, g4_cptr cu_seqlens_i32, g4_cptr parents_i32, g4_ptr workspace, g4_cptr workspace_rows_i32, int64_t segments, int64_t max_seqlen, int64_t heads, int64_t kv_heads, int64_t head_dim, int dtype);
 /* Paged KV cache of one layer: blocks of 32 positions. k_cache: [blocks, kv_heads, head_dim, 32] (transposed: one position a
  * lane); v_cache: [blocks, kv_heads, 32, head_dim]. slots[t] = block * 32 + offset of token t, or -1 to skip it. */
 G4_API int g4_kv_append(g4_stream stream, g4_ptr k_cache, g4_ptr v_cache, g4_cptr k, g4_cptr v, int64_t kv_stride, g4_cptr slots_i32, int64_t tokens, int64_t kv_heads, int64_t head_dim, int dtype);
