@@ -177,7 +177,8 @@ typedef struct g4_adamw_settings {
 } g4_adamw_settings;
 /* Decoupled weight decay (Loshchilov & Hutter 2017): master *= 1 - lr wd; m, v updated; master -= lr m^ / (sqrt(v^) + eps).
  * All fp32, one index. weight: the storage-type copy that kernels read, rounded from master in the same pass: same order for
- * F32 (may be master itself) and for 1-D parameters, pair order for packed BF16 (packed != 0). */
+ * F32 (may be master itself) and for 1-D parameters, pair order for packed BF16 (packed != 0). F16 is never packed on the CPU,
+ * where no kernel reads it: it serves weights that a GPU reads and a CPU updates. */
 G4_API int g4_adamw(g4_stream stream, g4_ptr weight, int weight_dtype, int packed, g4_ptr master, g4_ptr m, g4_ptr v, g4_cptr grad, int64_t count, const g4_adamw_settings* settings);
 
 /* ---- what a CPU can do at most (of the CPU back end only; no op of a model) ---------------------------------------------- */
