@@ -56,7 +56,7 @@ if(GRPO4J_HAS_UBSAN)
 endif()
 
 if(GRPO4J_NATIVE_TESTS)
-  foreach(_test emulation_test tensor_test rows_test logits_test sampling_test optimizer_test runtime_test)
+  foreach(_test emulation_test tensor_test rows_test attention_test attention_paged_test logits_test sampling_test optimizer_test runtime_test)
     add_executable(cuda_${_test} test/${_test}.cpp)
     target_compile_options(cuda_${_test} PRIVATE -O2)
     target_link_libraries(cuda_${_test} PRIVATE grpo4j_cuda_emulated emulated_cublas)

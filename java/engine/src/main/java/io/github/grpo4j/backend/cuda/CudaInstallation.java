@@ -7,14 +7,13 @@ import java.util.Optional;
 import org.bytedeco.javacpp.Loader;
 
 /**
- * What this machine has for the CUDA back end: libraries, a device, kernels, and what is missing. Looked up once for the JVM,
- * which cannot load a native library a second time if the first attempt failed.
+ * Whether the CUDA back end can be used on this machine: driver, libraries, a device, kernels. Found out once for the JVM, which
+ * cannot load a native library a second time if the first attempt failed.
  *
- * @param libraries in the order in which they are needed
  * @param device the first GPU, where driver and runtime are there to tell
  * @param problem why the CUDA back end cannot be used, one sentence; empty if it can
  */
-public record CudaInstallation(List<CudaLibrary> libraries, Optional<CudaDeviceInfo> device, Optional<String> problem) {
+public record CudaInstallation(Optional<CudaDeviceInfo> device, Optional<String> problem) {
   /** Ampere: bf16 arithmetic and asynchronous copies. */
   private static final int OLDEST_CAPABILITY = 80;
   private static final int CUDA_MAJOR = 13;
@@ -25,12 +24,14 @@ public record CudaInstallation(List<CudaLibrary> libraries, Optional<CudaDeviceI
 
   private static CudaInstallation found;
 
-  public CudaInstallation {
-    libraries = List.copyOf(libraries);
-  }
-
   public boolean usable() {
     return problem.isEmpty();
+  }
+
+  /** Looks for every library, without loading any: for a report. {@link #find} stops at the first that is missing. */
+  public static List<CudaLibrary> search() {
+    CudaLibraryPath path = new CudaLibraryPath();
+    return List.of(driver(path), runtime(path), cublasLt(path), cublas(path));
   }
 
   /** Loads the libraries if all are there. Never throws: what goes wrong is the {@link #problem}. */
@@ -43,16 +44,13 @@ public record CudaInstallation(List<CudaLibrary> libraries, Optional<CudaDeviceI
 
   private static CudaInstallation look() {
     CudaLibraryPath path = new CudaLibraryPath();
-    CudaLibrary driver = library(path, "libcuda.so.1", "the NVIDIA driver", DRIVER_REMEDY);
+    CudaLibrary driver = driver(path);
     if (!driver.found()) {
-      return new CudaInstallation(List.of(driver), Optional.empty(), Optional.of("there is no NVIDIA driver: " + driver.missing()));
+      return unusable(driver.missing());
     }
-    CudaLibrary runtime = library(path, "libcudart.so.13", "the CUDA runtime", RUNTIME_REMEDY);
-    CudaLibrary cublasLt = library(path, "libcublasLt.so.13", "cuBLASLt", CUBLAS_REMEDY);
-    CudaLibrary cublas = library(path, "libcublas.so.13", "cuBLAS", CUBLAS_REMEDY);
-    List<CudaLibrary> libraries = List.of(driver, runtime, cublasLt, cublas);
+    CudaLibrary runtime = runtime(path);
     if (!runtime.found()) {
-      return new CudaInstallation(libraries, Optional.empty(), Optional.of(runtime.missing()));
+      return unusable(runtime.missing());
     }
     CudaDeviceInfo device;
     try {
@@ -60,18 +58,38 @@ public record CudaInstallation(List<CudaLibrary> libraries, Optional<CudaDeviceI
       System.load(runtime.path().toString());
       device = CudaDeviceInfo.read();
     } catch (LinkageError e) {
-      return new CudaInstallation(libraries, Optional.empty(), Optional.of("the CUDA runtime could not be loaded: " + e.getMessage()));
+      return unusable("the CUDA runtime could not be loaded: " + e.getMessage());
     } catch (BackendException e) {
-      return new CudaInstallation(libraries, Optional.empty(), Optional.of(e.getMessage()));
+      return unusable(e.getMessage());
     }
-    return new CudaInstallation(libraries, Optional.of(device), problemWith(path, device, cublasLt, cublas));
+    return new CudaInstallation(Optional.of(device), problemWith(path, device));
+  }
+
+  private static CudaInstallation unusable(String problem) {
+    return new CudaInstallation(Optional.empty(), Optional.of(problem));
+  }
+
+  private static CudaLibrary driver(CudaLibraryPath path) {
+    return new CudaLibrary("libcuda.so.1", "the NVIDIA driver", DRIVER_REMEDY, path.findDriver("libcuda.so.1"));
+  }
+
+  private static CudaLibrary runtime(CudaLibraryPath path) {
+    return library(path, "libcudart.so.13", "the CUDA runtime", RUNTIME_REMEDY);
+  }
+
+  private static CudaLibrary cublasLt(CudaLibraryPath path) {
+    return library(path, "libcublasLt.so.13", "cuBLASLt", CUBLAS_REMEDY);
+  }
+
+  private static CudaLibrary cublas(CudaLibraryPath path) {
+    return library(path, "libcublas.so.13", "cuBLAS", CUBLAS_REMEDY);
   }
 
   private static CudaLibrary library(CudaLibraryPath path, String fileName, String purpose, String remedy) {
     return new CudaLibrary(fileName, purpose, remedy, path.find(fileName));
   }
 
-  private static Optional<String> problemWith(CudaLibraryPath path, CudaDeviceInfo device, CudaLibrary cublasLt, CudaLibrary cublas) {
+  private static Optional<String> problemWith(CudaLibraryPath path, CudaDeviceInfo device) {
     if (device.capability() < OLDEST_CAPABILITY) {
       return Optional.of("the GPU, " + device.name() + ", has compute capability " + device.capabilityText()
           + "; the kernels need 8.0 (Ampere, 2020) or newer");
@@ -80,6 +98,8 @@ public record CudaInstallation(List<CudaLibrary> libraries, Optional<CudaDeviceI
       return Optional.of("the NVIDIA driver supports CUDA up to " + CudaDeviceInfo.versionText(device.driverVersion())
           + ", and CUDA 13 is needed; " + DRIVER_REMEDY);
     }
+    CudaLibrary cublasLt = cublasLt(path);
+    CudaLibrary cublas = cublas(path);
     for (CudaLibrary library : List.of(cublasLt, cublas)) {
       if (!library.found()) {
         return Optional.of(library.missing());

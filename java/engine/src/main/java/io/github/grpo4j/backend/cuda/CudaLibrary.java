@@ -16,7 +16,7 @@ public record CudaLibrary(String fileName, String purpose, String remedy, Path p
   }
 
   /** For example {@code libcublas.so.13 (cuBLAS) was not found: pip install nvidia-cublas}. */
-  String missing() {
+  public String missing() {
     return fileName + " (" + purpose + ") was not found; " + remedy;
   }
 }

@@ -48,6 +48,11 @@ final class CudaLibraryPath {
     wheels(System.getenv("CONDA_PREFIX"));
   }
 
+  /** The first such file, or null; without asking Python, which has everything but the driver. */
+  Path findDriver(String fileName) {
+    return search(fileName);
+  }
+
   /** The first such file, or null. Python is asked only if the file is nowhere else. */
   Path find(String fileName) {
     Path found = search(fileName);
