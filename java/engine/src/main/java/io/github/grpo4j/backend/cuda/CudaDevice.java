@@ -8,6 +8,8 @@ import static org.bytedeco.cuda.global.cudart.cudaStreamNonBlocking;
 import static org.bytedeco.cuda.global.cudart.cudaSuccess;
 
 import io.github.grpo4j.backend.BackendException;
+import java.util.ArrayList;
+import java.util.List;
 import org.bytedeco.cuda.cudart.CUstream_st;
 import org.bytedeco.cuda.global.cudart;
 import org.bytedeco.javacpp.Pointer;
@@ -23,7 +25,8 @@ public final class CudaDevice implements AutoCloseable {
   private final Address first = new Address();
   private final Address second = new Address();
   private final PinnedStaging staging;
-  private long scratch;
+  /** The last one is the largest and in use; recorded graphs may still name the others. */
+  private final List<Long> scratch = new ArrayList<>();
   private long scratchBytes;
   private boolean closed;
 
@@ -74,24 +77,22 @@ public final class CudaDevice implements AutoCloseable {
   }
 
   /**
-   * Memory for one op's intermediate values. The next op may ask for it too: it runs later on the same stream.
+   * Memory for one op's intermediate values. The next op may ask for it too: it runs later on the same stream. It grows by
+   * doubling, and what was given out once stays valid.
    *
    * @throws BackendException if the device has no more
    */
   public long scratch(long bytes) {
     if (bytes > scratchBytes) {
-      if (scratch != 0) {
-        free(scratch);
-        scratch = 0;
-        scratchBytes = 0;
+      long grown = Math.max(bytes, 2 * scratchBytes);
+      long address = allocateRaw(grown);
+      if (address == 0) {
+        throw new BackendException("the GPU has no " + grown + " bytes left for intermediate values");
       }
-      scratch = allocateRaw(bytes);
-      if (scratch == 0) {
-        throw new BackendException("the GPU has no " + bytes + " bytes left for intermediate values");
-      }
-      scratchBytes = bytes;
+      scratch.add(address);
+      scratchBytes = grown;
     }
-    return scratch;
+    return scratch.isEmpty() ? 0 : scratch.get(scratch.size() - 1);
   }
 
   public void zero(long address, long bytes) {
@@ -130,9 +131,7 @@ public final class CudaDevice implements AutoCloseable {
   public void close() {
     closed = true;
     cudart.cudaStreamSynchronize(stream);
-    if (scratch != 0) {
-      cudart.cudaFree(first.at(scratch));
-    }
+    scratch.forEach(address -> cudart.cudaFree(first.at(address)));
     staging.close();
     cudart.cudaStreamDestroy(stream);
   }

@@ -7,7 +7,9 @@ import static org.bytedeco.cuda.global.cublas.CUBLAS_OP_T;
 import static org.bytedeco.cuda.global.cublas.CUBLAS_STATUS_SUCCESS;
 
 import io.github.grpo4j.backend.BackendException;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import org.bytedeco.cuda.cublas.cublasContext;
 import org.bytedeco.cuda.global.cublas;
 import org.bytedeco.javacpp.FloatPointer;
@@ -47,7 +49,8 @@ public final class CudaGemm implements AutoCloseable {
   private final CudaDevice.Address b = new CudaDevice.Address();
   private final CudaDevice.Address c = new CudaDevice.Address();
   /** Vectors of ones, by {@link Type}: a bias is added, and its gradient summed, by a product with one. */
-  private final long[] ones = new long[Type.values().length];
+  private final List<Long> ones = new ArrayList<>();
+  private final long[] latestOnes = new long[Type.values().length];
   private final long[] onesCount = new long[Type.values().length];
 
   public CudaGemm(CudaDevice device) {
@@ -110,31 +113,26 @@ public final class CudaGemm implements AutoCloseable {
   private long ones(Type type, long count) {
     int index = type.ordinal();
     if (onesCount[index] < count) {
-      if (ones[index] != 0) {
-        device.free(ones[index]);
-      }
       long rounded = Math.max(1024, Long.highestOneBit(count - 1) << 1);
-      ones[index] = device.allocate(rounded * type.bytes);
-      if (ones[index] == 0) {
+      long address = device.allocateRaw(rounded * type.bytes);
+      if (address == 0) {
         throw new BackendException("the GPU has no " + rounded * type.bytes + " bytes left for a vector of ones");
       }
+      ones.add(address); // the shorter one stays: recorded graphs may name it
+      latestOnes[index] = address;
       onesCount[index] = rounded;
       int[] words = new int[(int) (rounded * type.bytes / Integer.BYTES)];
       Arrays.fill(words, type == Type.F32 ? Float.floatToRawIntBits(1f) : 0x3F803F80);
-      device.staging().upload(ones[index], words, 0, words.length);
+      device.staging().upload(address, words, 0, words.length);
     }
-    return ones[index];
+    return latestOnes[index];
   }
 
   @Override
   public void close() {
     cublas.cublasDestroy_v2(handle);
     device.free(workspace);
-    for (long vector : ones) {
-      if (vector != 0) {
-        device.free(vector);
-      }
-    }
+    ones.forEach(device::free);
     zero.close();
     one.close();
   }
