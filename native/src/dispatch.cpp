@@ -175,12 +175,12 @@ int g4_rope(g4_stream stream, g4_ptr x, g4_cptr cos_sin, g4_cptr positions_i32, 
   return stream_of(stream).kernels().rope(stream, x, cos_sin, positions_i32, rows, heads, head_dim, row_stride, inverse, dtype);
 }
 
-int g4_attention(g4_stream stream, g4_ptr o, g4_ptr lse, g4_cptr q, g4_cptr k, g4_cptr v, int64_t q_stride, int64_t kv_stride, g4_cptr cu_seqlens_i32, int64_t sequences, int64_t max_seqlen, int64_t heads, int64_t kv_heads, int64_t head_dim, int dtype) {
-  return stream_of(stream).kernels().attention(stream, o, lse, q, k, v, q_stride, kv_stride, cu_seqlens_i32, sequences, max_seqlen, heads, kv_heads, head_dim, dtype);
+int g4_attention(g4_stream stream, g4_ptr o, g4_ptr lse, g4_cptr q, g4_cptr k, g4_cptr v, int64_t q_stride, int64_t kv_stride, g4_cptr cu_seqlens_i32, g4_cptr parents_i32, int64_t segments, int64_t max_seqlen, int64_t heads, int64_t kv_heads, int64_t head_dim, int dtype) {
+  return stream_of(stream).kernels().attention(stream, o, lse, q, k, v, q_stride, kv_stride, cu_seqlens_i32, parents_i32, segments, max_seqlen, heads, kv_heads, head_dim, dtype);
 }
 
-int g4_attention_backward(g4_stream stream, g4_ptr dq, g4_ptr dk, g4_ptr dv, g4_cptr d_o, g4_cptr o, g4_cptr lse, g4_cptr q, g4_cptr k, g4_cptr v, int64_t q_stride, int64_t kv_stride, g4_cptr cu_seqlens_i32, int64_t sequences, int64_t max_seqlen, int64_t heads, int64_t kv_heads, int64_t head_dim, int dtype) {
-  return stream_of(stream).kernels().attention_backward(stream, dq, dk, dv, d_o, o, lse, q, k, v, q_stride, kv_stride, cu_seqlens_i32, sequences, max_seqlen, heads, kv_heads, head_dim, dtype);
+int g4_attention_backward(g4_stream stream, g4_ptr dq, g4_ptr dk, g4_ptr dv, g4_cptr d_o, g4_cptr o, g4_cptr lse, g4_cptr q, g4_cptr k, g4_cptr v, int64_t q_stride, int64_t kv_stride, g4_cptr cu_seqlens_i32, g4_cptr parents_i32, g4_ptr workspace, g4_cptr workspace_rows_i32, int64_t segments, int64_t max_seqlen, int64_t heads, int64_t kv_heads, int64_t head_dim, int dtype) {
+  return stream_of(stream).kernels().attention_backward(stream, dq, dk, dv, d_o, o, lse, q, k, v, q_stride, kv_stride, cu_seqlens_i32, parents_i32, workspace, workspace_rows_i32, segments, max_seqlen, heads, kv_heads, head_dim, dtype);
 }
 
 int g4_kv_append(g4_stream stream, g4_ptr k_cache, g4_ptr v_cache, g4_cptr k, g4_cptr v, int64_t kv_stride, g4_cptr slots_i32, int64_t tokens, int64_t kv_heads, int64_t head_dim, int dtype) {

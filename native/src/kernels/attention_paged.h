@@ -57,7 +57,7 @@ struct PagedAttention {
     for (int64_t i = first; i < last; i++, row.next(group()))
       tile.add_row(q + (start + row.position) * q_stride + (kv_head * group() + row.head) * head_dim, before + row.position + 1, head_dim);
     const auto block = [&](int64_t b) { return (int64_t(block_table[sequence * max_blocks + b]) * kv_heads + kv_head) * kBlockKeys * head_dim; };
-    tile.attend(head_dim, head_dim, [&](int64_t b) { return k_cache + block(b); }, [&](int64_t b) { return v_cache + block(b); });
+    tile.attend(head_dim, [&](int64_t b) { return k_cache + block(b); }, [&](int64_t b) { return ValueRows<T>{v_cache + block(b), head_dim}; });
     row = GroupRow(first, group());
     for (int64_t i = first; i < last; i++, row.next(group()))
       tile.write(int(i - first), o + ((start + row.position) * heads + kv_head * group() + row.head) * head_dim, nullptr, head_dim);

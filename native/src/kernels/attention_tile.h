@@ -152,6 +152,13 @@ struct GroupRow {
   }
 };
 
+// Values of one block of keys: rows `stride` elements apart.
+template <class T>
+struct ValueRows {
+  const T* first;
+  int64_t stride;
+};
+
 // Up to kQueryRows query rows on their way through the keys. Rows are ordered by position.
 struct AttentionTile {
   float* q;      // [kQueryRows][head_dim], scaled
@@ -218,9 +225,9 @@ struct AttentionTile {
     }
   }
 
-  // One block: keys [head_dim][32], values 32 rows of value_stride.
+  // One block: keys [head_dim][32], 32 rows of values.
   template <class K, class T>
-  void step(int64_t start, const K* keys, const T* values, int64_t value_stride, int64_t head_dim) {
+  void step(int64_t start, const K* keys, ValueRows<T> values, int64_t head_dim) {
     int first = 0;
     while (visible[first] <= start) first++;
     const int64_t stride = padded(head_dim);
@@ -228,7 +235,7 @@ struct AttentionTile {
     weigh(first, start);
     const auto seen = [&](int r) { return int(std::min<int64_t>(kBlockKeys, visible[r] - start)); };
     const auto add = [&](int r, int n, const float* scale, int from, int to) {
-      accumulate(acc + r * stride, stride, n, scale, Coefficients{p + r * kBlockKeys + from, kBlockKeys, 1}, values + from * value_stride, value_stride, head_dim, to - from);
+      accumulate(acc + r * stride, stride, n, scale, Coefficients{p + r * kBlockKeys + from, kBlockKeys, 1}, values.first + from * values.stride, values.stride, head_dim, to - from);
     };
     // On the diagonal a few rows go together over the keys that all of them see, and each alone over the few more it sees.
     constexpr int kTogether = 4;
@@ -242,10 +249,10 @@ struct AttentionTile {
     if (r < rows) add(r, rows - r, rescale + r, 0, kBlockKeys);
   }
 
-  // All blocks that the rows see. keys_of(b) and values_of(b) are the addresses of block b.
+  // All blocks that the rows see: keys_of(b) is the address of block b's keys, values_of(b) are its ValueRows.
   template <class KeysOf, class ValuesOf>
-  void attend(int64_t value_stride, int64_t head_dim, KeysOf&& keys_of, ValuesOf&& values_of) {
-    for (int64_t b = 0; b * kBlockKeys < keys; b++) step(b * kBlockKeys, keys_of(b), values_of(b), value_stride, head_dim);
+  void attend(int64_t head_dim, KeysOf&& keys_of, ValuesOf&& values_of) {
+    for (int64_t b = 0; b * kBlockKeys < keys; b++) step(b * kBlockKeys, keys_of(b), values_of(b), head_dim);
   }
 
   template <class T>

@@ -142,12 +142,39 @@ public interface Backend extends AutoCloseable {
     public int vColumn() {
       return (heads + kvHeads) * headDim;
     }
+
+    /** Of the workspace of {@link #attentionBackward}: dK and dV of a row. */
+    public int workspaceColumns() {
+      return 2 * kvHeads * headDim;
+    }
+  }
+
+  /**
+   * Which rows of a packed batch make up a sequence. A segment is a sequence of its own, or it goes on where another segment,
+   * its parent, ends: its rows see all rows of the parent, then their own. A parent has no parent and comes first.
+   *
+   * @param cuSeqlens I32 {@code [segments + 1]}: row at which each segment starts
+   * @param parents I32 {@code [segments]}: index of the parent, -1 without one; null: no segment has one
+   * @param workspaceRows I32 {@code [segments]}, null where parents is: the first of the workspace rows of the backward pass
+   *     that belong to this segment, as many as its parent has, or as it has itself if it is a parent; else -1
+   * @param maxSeqlen longest sequence, the parent's rows included
+   */
+  record Segments(Tensor cuSeqlens, Tensor parents, Tensor workspaceRows, int maxSeqlen) {
+    /** Every segment is a sequence of its own. */
+    public static Segments withoutParents(Tensor cuSeqlens, int maxSeqlen) {
+      return new Segments(cuSeqlens, null, null, maxSeqlen);
+    }
   }
 
   /** Causal attention inside each packed sequence. o {@code [T, heads D]}; lse F32 {@code [T, heads]}, or null. */
-  void attention(Tensor o, Tensor lse, Tensor qkv, AttentionShape shape, Tensor cuSeqlens, int maxSeqlen);
+  void attention(Tensor o, Tensor lse, Tensor qkv, AttentionShape shape, Segments segments);
 
-  void attentionBackward(Tensor dqkv, Tensor dO, Tensor o, Tensor lse, Tensor qkv, AttentionShape shape, Tensor cuSeqlens, int maxSeqlen);
+  /**
+   * @param workspace F32 {@code [rows, 2 kvHeads D]} for the sums that segments of one parent share, overwritten; null where no
+   *     segment has a parent
+   */
+  void attentionBackward(
+      Tensor dqkv, Tensor dO, Tensor o, Tensor lse, Tensor qkv, AttentionShape shape, Segments segments, Tensor workspace);
 
   /** Memory of one layer's keys or values: {@code blocks} blocks of {@link #KV_BLOCK} positions. */
   Tensor allocateKvCache(DType dtype, AttentionShape shape, int blocks);

@@ -327,23 +327,25 @@ public final class CpuBackend implements Backend {
   // ---- attention ----
 
   @Override
-  public void attention(Tensor o, Tensor lse, Tensor qkv, AttentionShape shape, Tensor cuSeqlens, int maxSeqlen) {
-    OpChecks.attention(o, lse, qkv, shape, cuSeqlens, maxSeqlen);
+  public void attention(Tensor o, Tensor lse, Tensor qkv, AttentionShape shape, Segments segments) {
+    OpChecks.attention(o, lse, qkv, shape, segments);
     check(CpuOps.g4_attention(stream(), o.address(), addressOrNull(lse), qkv.address(), column(qkv, shape.kColumn()),
-        column(qkv, shape.vColumn()), qkv.columns(), qkv.columns(), cuSeqlens.address(), cuSeqlens.elements() - 1, maxSeqlen,
-        shape.heads(), shape.kvHeads(), shape.headDim(), qkv.dtype().code()), "attention", o, lse, qkv, cuSeqlens);
+        column(qkv, shape.vColumn()), qkv.columns(), qkv.columns(), segments.cuSeqlens().address(),
+        addressOrNull(segments.parents()), segments.cuSeqlens().elements() - 1, segments.maxSeqlen(), shape.heads(),
+        shape.kvHeads(), shape.headDim(), qkv.dtype().code()), "attention", o, lse, qkv, segments.cuSeqlens());
   }
 
   @Override
   public void attentionBackward(
-      Tensor dqkv, Tensor dO, Tensor o, Tensor lse, Tensor qkv, AttentionShape shape, Tensor cuSeqlens, int maxSeqlen) {
-    OpChecks.attentionBackward(dqkv, dO, o, lse, qkv, shape, cuSeqlens, maxSeqlen);
+      Tensor dqkv, Tensor dO, Tensor o, Tensor lse, Tensor qkv, AttentionShape shape, Segments segments, Tensor workspace) {
+    OpChecks.attentionBackward(dqkv, dO, o, lse, qkv, shape, segments, workspace);
     int k = shape.kColumn();
     int v = shape.vColumn();
     check(CpuOps.g4_attention_backward(stream(), dqkv.address(), column(dqkv, k), column(dqkv, v), dO.address(), o.address(),
-        lse.address(), qkv.address(), column(qkv, k), column(qkv, v), qkv.columns(), qkv.columns(), cuSeqlens.address(),
-        cuSeqlens.elements() - 1, maxSeqlen, shape.heads(), shape.kvHeads(), shape.headDim(), qkv.dtype().code()),
-        "attentionBackward", dqkv, dO, o, lse, qkv, cuSeqlens);
+        lse.address(), qkv.address(), column(qkv, k), column(qkv, v), qkv.columns(), qkv.columns(),
+        segments.cuSeqlens().address(), addressOrNull(segments.parents()), addressOrNull(workspace),
+        addressOrNull(segments.workspaceRows()), segments.cuSeqlens().elements() - 1, segments.maxSeqlen(), shape.heads(),
+        shape.kvHeads(), shape.headDim(), qkv.dtype().code()), "attentionBackward", dqkv, dO, o, lse, qkv, segments.cuSeqlens());
   }
 
   @Override

@@ -1,6 +1,7 @@
 package io.github.grpo4j.backend;
 
 import io.github.grpo4j.backend.Backend.AttentionShape;
+import io.github.grpo4j.backend.Backend.Segments;
 import io.github.grpo4j.backend.Backend.TokenInputs;
 import java.nio.ByteBuffer;
 
@@ -269,27 +270,36 @@ final class OpChecks {
     return offsets.elements() - 1;
   }
 
-  static void attention(Tensor o, Tensor lse, Tensor qkv, AttentionShape shape, Tensor cuSeqlens, int maxSeqlen) {
-    packedSequences("attention", qkv, shape, cuSeqlens, maxSeqlen);
+  static void attention(Tensor o, Tensor lse, Tensor qkv, AttentionShape shape, Segments segments) {
+    packedSequences("attention", qkv, shape, segments);
     rows("attention", "o", o, qkv.dtype(), qkv.rows(), shape.outColumns());
     vectorOrNull("attention", "lse", lse, DType.F32, qkv.rows() * shape.heads());
   }
 
   static void attentionBackward(
-      Tensor dqkv, Tensor dO, Tensor o, Tensor lse, Tensor qkv, AttentionShape shape, Tensor cuSeqlens, int maxSeqlen) {
+      Tensor dqkv, Tensor dO, Tensor o, Tensor lse, Tensor qkv, AttentionShape shape, Segments segments, Tensor workspace) {
     String op = "attentionBackward";
-    packedSequences(op, qkv, shape, cuSeqlens, maxSeqlen);
+    packedSequences(op, qkv, shape, segments);
     rows(op, "dqkv", dqkv, qkv.dtype(), qkv.rows(), shape.qkvColumns());
     rows(op, "dO", dO, qkv.dtype(), qkv.rows(), shape.outColumns());
     rows(op, "o", o, qkv.dtype(), qkv.rows(), shape.outColumns());
     vector(op, "lse", lse, DType.F32, qkv.rows() * shape.heads());
+    boolean shared = segments.parents() != null;
+    require((workspace != null) == shared && (segments.workspaceRows() != null) == shared, op,
+        "a workspace and its rows belong to segments with parents, and only to them");
+    if (shared) {
+      vector(op, "workspaceRows", segments.workspaceRows(), DType.I32, segments.parents().elements());
+      rows(op, "workspace", workspace, DType.F32, workspace.rows(), shape.workspaceColumns());
+    }
   }
 
-  private static void packedSequences(String op, Tensor qkv, AttentionShape shape, Tensor cuSeqlens, int maxSeqlen) {
+  private static void packedSequences(String op, Tensor qkv, AttentionShape shape, Segments segments) {
     shape(op, shape);
     activations(op, "qkv", qkv);
     rows(op, "qkv", qkv, qkv.dtype(), qkv.rows(), shape.qkvColumns());
-    offsets(op, "cuSeqlens", cuSeqlens);
+    long count = offsets(op, "cuSeqlens", segments.cuSeqlens());
+    vectorOrNull(op, "parents", segments.parents(), DType.I32, count);
+    int maxSeqlen = segments.maxSeqlen();
     if (maxSeqlen < 0 || maxSeqlen > qkv.rows()) {
       throw new IllegalArgumentException(op + ": maxSeqlen is " + maxSeqlen + "; qkv " + qkv + " has " + qkv.rows() + " rows");
     }

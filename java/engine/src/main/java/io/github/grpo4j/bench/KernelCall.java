@@ -3,6 +3,7 @@ package io.github.grpo4j.bench;
 import io.github.grpo4j.backend.AdamWSettings;
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.Backend.AttentionShape;
+import io.github.grpo4j.backend.Backend.Segments;
 import io.github.grpo4j.backend.Backend.TokenInputs;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.Layout;
@@ -183,18 +184,18 @@ public final class KernelCall implements AutoCloseable {
     Tensor qkv = matrix(TOKENS, attention.qkvColumns());
     Tensor o = matrix(TOKENS, attention.outColumns());
     Tensor lse = allocate(DType.F32, Layout.ROWS, TOKENS, attention.heads());
-    Tensor starts = ints(SEQUENCES + 1, i -> i * LENGTH);
+    Segments segments = Segments.withoutParents(ints(SEQUENCES + 1, i -> i * LENGTH), LENGTH);
     String sequences = SEQUENCES + " x " + LENGTH + ", " + attention.heads() + " heads";
     // Of every pair of a query and a key that it sees: two products of head_dim forward, five backward.
     double pairs = SEQUENCES * (LENGTH * (LENGTH + 1) / 2.0) * attention.heads();
     if (kernel == Kernel.ATTENTION) {
-      return cost(sequences, 4 * pairs * attention.headDim(), size(qkv, o, lse), () -> backend.attention(o, lse, qkv, attention, starts, LENGTH));
+      return cost(sequences, 4 * pairs * attention.headDim(), size(qkv, o, lse), () -> backend.attention(o, lse, qkv, attention, segments));
     }
     Tensor dO = matrix(TOKENS, attention.outColumns());
     Tensor dQkv = matrix(TOKENS, attention.qkvColumns());
-    backend.attention(o, lse, qkv, attention, starts, LENGTH);
+    backend.attention(o, lse, qkv, attention, segments);
     return cost(sequences, 10 * pairs * attention.headDim(), size(qkv, o, lse, dO, dQkv),
-        () -> backend.attentionBackward(dQkv, dO, o, lse, qkv, attention, starts, LENGTH));
+        () -> backend.attentionBackward(dQkv, dO, o, lse, qkv, attention, segments, null));
   }
 
   private Runnable paged(Kernel kernel) {

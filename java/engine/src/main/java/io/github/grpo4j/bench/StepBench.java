@@ -56,7 +56,8 @@ public final class StepBench {
    * Medians over the repeats.
    *
    * @param rolloutTokensPerSecond new tokens over the time of the whole rollout, its prefill included
-   * @param trainTokensPerSecond prompt and new tokens over the time of the update
+   * @param trainTokensPerSecond prompt and new tokens of all answers over the time of the update: a prompt counts for each of
+   *     its answers, as elsewhere, although it is computed once for the group
    * @param peakResidentBytes of this process so far, loading included; {@link MachineMemory#UNKNOWN} where nobody knows
    */
   public record Result(double rolloutTokensPerSecond, double trainTokensPerSecond, double stepSeconds, long peakResidentBytes) {}

@@ -72,7 +72,7 @@ public final class CausalLm implements AutoCloseable {
 
   /** The training forward pass. */
   public Activations forward(PackedBatch batch, Arena arena, Recompute recompute) {
-    checkLength(batch.maxSeqlen());
+    checkLength(batch.segments().maxSeqlen());
     DType dtype = weights.dtype();
     long tokens = batch.tokens();
     List<Tensor> residuals = new ArrayList<>();
@@ -148,10 +148,13 @@ public final class CausalLm implements AutoCloseable {
     backend.linear(logits, normed, weights.head().weight(), null, false);
   }
 
-  /** Arena bytes of a training forward and backward pass over {@code tokens} tokens, head excluded. */
+  /**
+   * Arena bytes of a training forward and backward pass over {@code tokens} rows, head excluded, of which not more than
+   * {@link PackedBatch#MAX_WORKSPACE} times as many are shared.
+   */
   public static long trainingBytes(ModelConfig config, DType dtype, long tokens, Recompute recompute) {
     long stream = Arena.sizeOf(dtype, tokens, config.hiddenSize());
-    long ids = 3 * Arena.sizeOf(DType.I32, tokens + 1);
+    long ids = 5 * Arena.sizeOf(DType.I32, tokens + 1);
     long perLayer = TransformerLayer.savedBytes(dtype, config, tokens);
     long kept = recompute == Recompute.LAYER ? perLayer : config.layers() * perLayer;
     return ids + (config.layers() + 4L) * stream + kept + TransformerLayer.workingBytes(dtype, config, tokens);

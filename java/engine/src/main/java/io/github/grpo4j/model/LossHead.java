@@ -12,7 +12,7 @@ import java.util.Arrays;
  * Head, log-prob, entropy, loss and their gradients in one pass over chunks of rows, so that logits {@code [T, V]} never
  * exist: extra memory is {@link #LOGITS_BYTES} whatever the batch.
  *
- * <p>A row of the head predicts the token that follows it. Each sequence contributes the rows of its scored tokens, which
+ * <p>A row of the head predicts the token that follows it. Each segment contributes the rows of its scored tokens, which
  * lie side by side; they are gathered, so tokens without loss (prompts) cost nothing here.
  */
 public final class LossHead {
@@ -20,8 +20,9 @@ public final class LossHead {
   public static final long LOGITS_BYTES = 128L << 20;
 
   /**
-   * Scored tokens of a packed batch: of sequence b those at positions {@code first[b] … first[b] + count[b] - 1}, each at least
-   * 1 (the first token of a sequence is predicted by nothing).
+   * Scored tokens of a packed batch: of the sequence that ends with segment b those at positions
+   * {@code first[b] … first[b] + count[b] - 1}. Each is predicted by the row before it, which must be one of the segment's own;
+   * so the first token of a sequence cannot be scored, and the last need not be in the batch.
    */
   public record Targets(int[] first, int[] count) {
     public int total() {
@@ -121,7 +122,7 @@ public final class LossHead {
     return scores;
   }
 
-  /** The rows that predict the scored tokens, sequence by sequence. */
+  /** The rows that predict the scored tokens, segment by segment. */
   private Tensor gather(CausalLm.Activations activations, Targets targets, Arena arena) {
     Tensor normed = activations.normed();
     Tensor gathered = arena.tensor(normed.dtype(), targets.total(), normed.dim(1));
@@ -139,18 +140,19 @@ public final class LossHead {
   }
 
   private static void forEachRun(CausalLm.Activations activations, Targets targets, Run run) {
-    int[] starts = activations.batch().starts();
+    PackedBatch batch = activations.batch();
     int targetRow = 0;
     for (int b = 0; b < targets.first().length; b++) {
-      int first = targets.first()[b];
       int count = targets.count()[b];
-      if (first < 1 || first + count > starts[b + 1] - starts[b]) {
-        throw new IllegalArgumentException("scored tokens " + first + " to " + (first + count) + " of sequence " + b
-            + ", which has tokens 0 to " + (starts[b + 1] - starts[b]));
+      if (count == 0) {
+        continue;
       }
-      if (count > 0) {
-        run.accept(starts[b] + first - 1, targetRow, count);
+      int row = targets.first()[b] - 1 - batch.prefix(b);
+      if (row < 0 || row + count > batch.rows(b)) {
+        throw new IllegalArgumentException("scored tokens " + targets.first()[b] + " to " + (targets.first()[b] + count) + " of segment "
+            + b + ", whose rows are at positions " + batch.prefix(b) + " to " + (batch.prefix(b) + batch.rows(b)));
       }
+      run.accept(batch.starts()[b] + row, targetRow, count);
       targetRow += count;
     }
   }

@@ -66,7 +66,8 @@ final class TransformerLayer {
   static long workingBytes(DType dtype, ModelConfig config, long tokens) {
     AttentionShape attention = config.attention();
     long mlp = 2 * Arena.sizeOf(dtype, tokens, config.intermediateSize()) + Arena.sizeOf(dtype, tokens, 2L * config.intermediateSize());
-    long heads = Arena.sizeOf(dtype, tokens, attention.outColumns()) + Arena.sizeOf(dtype, tokens, attention.qkvColumns());
+    long heads = Arena.sizeOf(dtype, tokens, attention.outColumns()) + Arena.sizeOf(dtype, tokens, attention.qkvColumns())
+        + Arena.sizeOf(DType.F32, PackedBatch.MAX_WORKSPACE * tokens, attention.workspaceColumns());
     return Arena.sizeOf(dtype, tokens, config.hiddenSize()) + Math.max(mlp, heads);
   }
 
@@ -77,7 +78,7 @@ final class TransformerLayer {
     backend.rmsNorm(normed, saved.x(), weights.inputNorm().weight(), config.rmsNormEps());
     backend.linear(saved.qkv(), normed, weights.qkv().weight(), qkvBias(), false);
     rotate(saved.qkv(), batch.positions(), rotary, false);
-    backend.attention(saved.o(), saved.lse(), saved.qkv(), attention, batch.cuSeqlens(), batch.maxSeqlen());
+    backend.attention(saved.o(), saved.lse(), saved.qkv(), attention, batch.segments());
     backend.copy(saved.xMid(), saved.x());
     backend.linear(saved.xMid(), saved.o(), weights.output().weight(), null, true);
     backend.copy(xOut, saved.xMid());
@@ -160,7 +161,8 @@ final class TransformerLayer {
     Tensor dO = arena.tensor(dtype, d.rows(), attention.outColumns());
     backend.linearBackwardInput(dO, d, weights.output().weight(), false);
     Tensor dQkv = arena.tensor(dtype, d.rows(), attention.qkvColumns());
-    backend.attentionBackward(dQkv, dO, saved.o(), saved.lse(), saved.qkv(), attention, batch.cuSeqlens(), batch.maxSeqlen());
+    Tensor workspace = batch.workspaceRows() == 0 ? null : arena.tensor(DType.F32, batch.workspaceRows(), attention.workspaceColumns());
+    backend.attentionBackward(dQkv, dO, saved.o(), saved.lse(), saved.qkv(), attention, batch.segments(), workspace);
     rotate(dQkv, batch.positions(), rotary, true);
     Tensor normed = scratch;
     backend.rmsNorm(normed, saved.x(), weights.inputNorm().weight(), config.rmsNormEps());

@@ -25,7 +25,10 @@ import java.util.List;
  * not run through the model.
  */
 public final class PolicyUpdate {
-  /** What one optimizer step reports. {@code trainedTokens}: prompt and answer tokens that went through the model. */
+  /**
+   * What one optimizer step reports. {@code trainedTokens}: prompt and answer tokens of all episodes that were trained on, a
+   * prompt counted for each of its answers although a micro-batch computes it once; so it compares with other engines.
+   */
   public record Result(ObjectiveMetrics metrics, MismatchMeter mismatch, AdamW.StepResult optimizer, long trainedTokens) {}
 
   private final GradientPass pass;

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.grpo4j.backend.Backend.AttentionShape;
+import io.github.grpo4j.backend.Backend.Segments;
 import io.github.grpo4j.backend.Backend.TokenInputs;
 import io.github.grpo4j.testing.NdArray;
 import io.github.grpo4j.testing.TestDevice;
@@ -226,12 +227,21 @@ class CpuBackendTest {
     assertRefused("adamw: step is 0; steps count from 1",
         () -> backend.adamw(vector, vector, vector, vector, vector, new AdamWSettings(1, 0, 0, 1, 0, 0, 1)));
     AttentionShape shape = new AttentionShape(2, 1, 2);
+    Tensor o = device.zeros(DType.F32, Layout.ROWS, 5, 4);
+    Tensor lse = device.zeros(DType.F32, Layout.ROWS, 5, 2);
     assertRefused("attention: maxSeqlen is 6; qkv F32[5, 8] has 5 rows",
-        () -> backend.attention(device.zeros(DType.F32, Layout.ROWS, 5, 4), null, x, shape, device.ints(0, 5), 6));
+        () -> backend.attention(o, null, x, shape, Segments.withoutParents(device.ints(0, 5), 6)));
     assertRefused("attention: cuSeqlens is I32[1]; it must be I32[sequences + 1] with at least one sequence",
-        () -> backend.attention(device.zeros(DType.F32, Layout.ROWS, 5, 4), null, x, shape, device.ints(0), 5));
+        () -> backend.attention(o, null, x, shape, Segments.withoutParents(device.ints(0), 5)));
     assertRefused("attention: AttentionShape[heads=3, kvHeads=2, headDim=2] needs heads to be a multiple of kvHeads and an even headDim",
-        () -> backend.attention(x, null, x, new AttentionShape(3, 2, 2), device.ints(0, 5), 5));
+        () -> backend.attention(x, null, x, new AttentionShape(3, 2, 2), Segments.withoutParents(device.ints(0, 5), 5)));
+    assertRefused("attention: parents is I32[1]; it must be I32[2]",
+        () -> backend.attention(o, null, x, shape, new Segments(device.ints(0, 2, 5), device.ints(-1), device.ints(0, 2), 5)));
+    Segments shared = new Segments(device.ints(0, 2, 5), device.ints(-1, 0), device.ints(0, 2), 5);
+    assertRefused("attentionBackward: a workspace and its rows belong to segments with parents, and only to them",
+        () -> backend.attentionBackward(x, o, o, lse, x, shape, shared, null));
+    assertRefused("attentionBackward: workspace is F32[4, 8]; it must be F32[4, 4]",
+        () -> backend.attentionBackward(x, o, o, lse, x, shape, shared, device.zeros(DType.F32, Layout.ROWS, 4, 8)));
   }
 
   // ---- arenas ----

@@ -1,6 +1,7 @@
 package io.github.grpo4j.backend;
 
 import io.github.grpo4j.backend.Backend.AttentionShape;
+import io.github.grpo4j.backend.Backend.Segments;
 import io.github.grpo4j.testing.Accuracy;
 import io.github.grpo4j.testing.NdArray;
 import io.github.grpo4j.testing.TestDevice;
@@ -114,7 +115,7 @@ class InvarianceTest {
     for (int b = 0; b + 1 < cuSeqlens.length; b++) {
       longest = Math.max(longest, cuSeqlens[b + 1] - cuSeqlens[b]);
     }
-    device.backend().attention(o, null, qkv, shape, device.ints(cuSeqlens), longest);
+    device.backend().attention(o, null, qkv, shape, Segments.withoutParents(device.ints(cuSeqlens), longest));
     return device.read(o);
   }
 

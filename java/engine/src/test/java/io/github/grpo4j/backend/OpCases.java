@@ -3,6 +3,7 @@ package io.github.grpo4j.backend;
 import static java.util.Map.entry;
 
 import io.github.grpo4j.backend.Backend.AttentionShape;
+import io.github.grpo4j.backend.Backend.Segments;
 import io.github.grpo4j.backend.Backend.TokenInputs;
 import io.github.grpo4j.backend.OpCase.Tolerance;
 import io.github.grpo4j.backend.OpCase.Tolerances;
@@ -151,12 +152,12 @@ final class OpCases {
         (device, dtype, in) -> {
           Backend backend = device.backend();
           Tensor qkv = device.tensor(dtype, NdArray.concatColumns(in.get("q"), in.get("k"), in.get("v")));
-          Tensor offsets = device.ints(cuSeqlens);
+          Segments segments = Segments.withoutParents(device.ints(cuSeqlens), longest);
           Tensor o = device.output(dtype, q.rows(), shape.outColumns());
           Tensor lse = device.output(DType.F32, q.rows(), shape.heads());
           Tensor dqkv = device.output(dtype, q.rows(), shape.qkvColumns());
-          backend.attention(o, lse, qkv, shape, offsets, longest);
-          backend.attentionBackward(dqkv, device.tensor(dtype, in.get("do")), o, lse, qkv, shape, offsets, longest);
+          backend.attention(o, lse, qkv, shape, segments);
+          backend.attentionBackward(dqkv, device.tensor(dtype, in.get("do")), o, lse, qkv, shape, segments, null);
           NdArray gradients = device.read(dqkv);
           return results(entry("o", device.read(o)), entry("lse", device.read(lse)),
               entry("dq", gradients.slice(0, shape.kColumn())),

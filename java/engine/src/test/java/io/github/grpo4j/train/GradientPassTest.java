@@ -106,6 +106,23 @@ class GradientPassTest {
     }
   }
 
+  /** Budgets around which groups are whole, in two parts, and all apart. */
+  @Test
+  void sharedPromptsGiveTheGradientOfSamplesAlone() {
+    for (ModelConfig config : List.of(QWEN, WIDE_HEADS)) {
+      try (OpenModel open = OpenModel.random(config, DType.F32, 2, 5);
+          Gradients gradients = new Gradients(open.backend(), open.weights());
+          GradientPass alone = new GradientPass(open.model(), 1, LONGEST, Recompute.NONE)) {
+        List<Sample> samples = samples(config);
+        samples.forEach(sample -> alone.backward(List.of(sample), LOSS, TEMPERATURE, gradients));
+        Map<String, NdArray> expected = open.readByFileName(gradients::of);
+        for (int budget : new int[] {10_000, 130, 100, 75}) {
+          assertClose("budget " + budget, expected, gradient(open, samples, budget, Recompute.NONE));
+        }
+      }
+    }
+  }
+
   @Test
   void gradientsAddUp() {
     try (OpenModel open = OpenModel.random(QWEN, DType.F32, 2, 5);
@@ -153,32 +170,47 @@ class GradientPassTest {
     }
   }
 
-  /** Ragged, some all prompt but one token, some without a prompt, some tokens with weight 0. */
+  /**
+   * Ragged, some all prompt but one token, some without a prompt, some tokens with weight 0; then groups, whose prompts end
+   * around the edges of a block of keys and whose answers differ in length, one of them empty.
+   */
   private static List<Sample> samples(ModelConfig config) {
     Random random = new Random(9);
     List<Sample> samples = new ArrayList<>();
     int[] lengths = {2, 70, 33, 5, 64, 31, 18, 2, 47};
     for (int i = 0; i < lengths.length; i++) {
       int[] ids = random.ints(lengths[i], 0, config.vocabSize()).toArray();
-      int first = i % 3 == 0 ? 1 : i % 3 == 1 ? ids.length - 1 : ids.length / 2;
-      int targets = ids.length - first;
-      float[] weight = new float[targets];
-      float[] advantage = new float[targets];
-      float[] old = new float[targets];
-      float[] reference = new float[targets];
-      float[] low = new float[targets];
-      float[] high = new float[targets];
-      for (int t = 0; t < targets; t++) {
-        weight[t] = t % 7 == 3 ? 0 : 1f / 128;
-        advantage[t] = i % 2 == 0 ? 0.7f : -1.2f;
-        old[t] = (float) (-Math.log(config.vocabSize()) + 0.3 * random.nextGaussian());
-        reference[t] = (float) (-Math.log(config.vocabSize()) + 0.3 * random.nextGaussian());
-        low[t] = 0.8f;
-        high[t] = 1.28f;
+      samples.add(sample(config, random, ids, i % 3 == 0 ? 1 : i % 3 == 1 ? ids.length - 1 : ids.length / 2, i % 2 == 0));
+    }
+    int[] answers = {3, 1, 37, 0, 12, 5};
+    for (int promptLength : new int[] {1, 2, 32, 33}) {
+      int[] prompt = random.ints(promptLength, 0, config.vocabSize()).toArray();
+      for (int i = 0; i < 2 + promptLength % 5; i++) {
+        int[] ids = Arrays.copyOf(prompt, promptLength + answers[i]);
+        Arrays.setAll(ids, t -> t < promptLength ? prompt[t] : random.nextInt(config.vocabSize()));
+        samples.add(sample(config, random, ids, promptLength, i % 2 == 0));
       }
-      samples.add(new Sample(ids, first, new Inputs(weight, advantage, old, reference, low, high)));
     }
     return samples;
+  }
+
+  private static Sample sample(ModelConfig config, Random random, int[] ids, int first, boolean good) {
+    int targets = ids.length - first;
+    float[] weight = new float[targets];
+    float[] advantage = new float[targets];
+    float[] old = new float[targets];
+    float[] reference = new float[targets];
+    float[] low = new float[targets];
+    float[] high = new float[targets];
+    for (int t = 0; t < targets; t++) {
+      weight[t] = t % 7 == 3 ? 0 : 1f / 128;
+      advantage[t] = good ? 0.7f : -1.2f;
+      old[t] = (float) (-Math.log(config.vocabSize()) + 0.3 * random.nextGaussian());
+      reference[t] = (float) (-Math.log(config.vocabSize()) + 0.3 * random.nextGaussian());
+      low[t] = 0.8f;
+      high[t] = 1.28f;
+    }
+    return new Sample(ids, first, new Inputs(weight, advantage, old, reference, low, high));
   }
 
   private static Map<String, NdArray> gradient(OpenModel open, List<Sample> samples, int budget, Recompute recompute) {
