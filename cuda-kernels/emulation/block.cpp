@@ -11,6 +11,9 @@
 
 namespace g4::emulation {
 
+uint3 threadIdx, blockIdx;
+dim3 blockDim, gridDim;
+
 namespace {
 
 Block* g_current = nullptr;
@@ -86,6 +89,7 @@ void Block::run(uint3 index) {
   warp_barriers_.assign((count_ + kLanes - 1) / kLanes, 0);
   for (auto& thread : threads_) {
     thread->state = State::kReady;
+    thread->slipped = false;
     thread->copies.clear();
     thread->fiber.restart(thread_main);
   }
@@ -217,6 +221,11 @@ bool Block::may_be_read(const void* address) const {
   for (const Reads& its : found->second)
     if (its.warp == warp ? its.warp_barriers == warp_barriers_[warp] : its.block_barriers == block_barriers_) return true;
   return false;
+}
+
+bool Block::slip_past() {
+  Thread& self = *threads_[running_];
+  return self.slipped = !self.slipped;
 }
 
 void* Block::static_shared(const void* key, size_t bytes) {

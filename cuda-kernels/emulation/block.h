@@ -60,6 +60,7 @@ class Block {
   void* static_shared(const void* key, size_t bytes);
   void note_read(const void* row);             // by ldmatrix, of the running thread's warp
   bool may_be_read(const void* address) const;  // by ldmatrix of a warp that the running thread has not met since
+  bool slip_past();  // true every other time that the running thread asks
   AsyncCopies& copies() { return threads_[running_]->copies; }  // of the running thread
   std::string who() const { return who(running_); }
   static Block& current();
@@ -73,6 +74,7 @@ class Block {
     Arrival arrival{};
     AsyncCopies copies;
     uint3 index{};
+    bool slipped = false;
   };
 
   static void thread_main();

@@ -23,7 +23,7 @@ struct Options {
 
 Options& options();
 
-bool inside_allocation(const void* address, size_t bytes);  // of device memory
+bool inside_allocation(const void* address, size_t bytes);  // of device memory, as a kernel sees it
 
 void fail(const std::string& sentence);  // the first sentence is kept
 const std::string& error();              // empty: nothing went wrong since clear_error()

@@ -49,6 +49,6 @@ class Sites {
 
 Sites& barrier_sites();  // __syncthreads and __syncwarp
 Sites& wait_sites();     // cp_async_wait
-Sites& guard_sites();    // guard(condition): a dropped one is always true
+Sites& guard_sites();    // guard(condition): a dropped one is true every other time that it should be false
 
 }  // namespace g4::emulation

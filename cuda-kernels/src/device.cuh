@@ -127,14 +127,15 @@ __device__ __forceinline__ void cp_async_wait() {
 #define G4_SHARED(type, name, count)                                                 \
   auto& name = *static_cast<type(*)[count]>(::g4::emulation::Block::current().static_shared( \
       [] { static char key; return &key; }(), sizeof(type) * (count)))
-#define G4_GUARD(...) (::g4::emulation::guard_sites().dropped(G4_SITE) || (__VA_ARGS__))
+#define G4_GUARD(...) (::g4::emulation::guarded((__VA_ARGS__), G4_SITE))
 #define G4_DYNAMIC_SHARED(type, name) type* name = static_cast<type*>(::g4::emulation::Block::current().dynamic_shared())
 
 namespace g4::cuda {
 
 template <class... P, class... A>
-void launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, g4_stream, A... arguments) {
-  g4::emulation::launch_blocks(grid, block, shared, [&] { kernel(static_cast<P>(arguments)...); });
+void launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, g4_stream stream, A... arguments) {
+  g4::emulation::launch_blocks(static_cast<cudaStream_t>(stream), grid, block, shared,
+                               [=] { kernel(g4::emulation::kernel_argument(static_cast<P>(arguments))...); });
 }
 
 using emulation::f16_bits;

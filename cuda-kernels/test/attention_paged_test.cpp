@@ -91,7 +91,7 @@ class PagedCase {
     const auto gather = [&](const Tensor& from, const Ints& rows, int64_t bytes) {
       Tensor to(int64_t(rows.size()) * bytes / element, dtype_);
       for (size_t i = 0; i < rows.size(); i++)
-        std::memcpy(static_cast<char*>(to.data()) + int64_t(i) * bytes, static_cast<const char*>(from.data()) + rows[i] * bytes, size_t(bytes));
+        std::memcpy(static_cast<char*>(to.host()) + int64_t(i) * bytes, static_cast<const char*>(from.host()) + rows[i] * bytes, size_t(bytes));
       return to;
     };
     const Tensor q = gather(packed_->q, asked, q_bytes), k = gather(packed_->k, source, kv_bytes), v = gather(packed_->v, source, kv_bytes);
@@ -113,8 +113,8 @@ class PagedCase {
     for (size_t i = 0; i < asked.size(); i++) {
       const auto at = reference_.begin() + asked[i] * packed_->width();
       expected.insert(expected.end(), at, at + packed_->width());
-      result.same_bits = result.same_bits && std::memcmp(static_cast<char*>(o.data()) + int64_t(i) * heads_ * row_bytes,
-                                                         static_cast<char*>(expected_->data()) + asked[i] * heads_ * row_bytes, size_t(heads_ * row_bytes)) == 0;
+      result.same_bits = result.same_bits && std::memcmp(static_cast<char*>(o.host()) + int64_t(i) * heads_ * row_bytes,
+                                                         static_cast<char*>(expected_->host()) + asked[i] * heads_ * row_bytes, size_t(heads_ * row_bytes)) == 0;
     }
     result.error = relative(got, expected);
     return result;

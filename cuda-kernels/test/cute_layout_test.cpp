@@ -51,8 +51,8 @@ __global__ void ldmatrix_kernel(uint16_t* out) {
 template <bool kTransposed>
 void test_ldmatrix(const char* name) {
   const Tensor memory(256, G4_BF16);
-  const uint16_t* out = static_cast<const uint16_t*>(memory.data());
   launch(ldmatrix_kernel<kTransposed>, dim3(1), dim3(32), 512, nullptr, static_cast<uint16_t*>(memory.data()));
+  const uint16_t* out = static_cast<const uint16_t*>(memory.host());
   for (int lane = 0; lane < 32; lane++)
     for (int i = 0; i < 8; i++) check(out[lane * 8 + i] * 16 == (kTransposed ? cute::ldmatrix_transposed(lane, i * 16) : cute::ldmatrix(lane, i * 16)), name);
 }

@@ -66,6 +66,7 @@ void test_ldmatrix() {
   uint16_t* out = static_cast<uint16_t*>(memory.data());
   const uint64_t conflicts = emulation::bank_conflicts();
   launch(ldmatrix_kernel<kTransposed>, dim3(1), dim3(32), 512, nullptr, out);
+  out = emulation::view(out);
   check(status() == G4_OK && emulation::error().empty(), "ldmatrix: " + emulation::error());
   check(emulation::bank_conflicts() == conflicts, "rows side by side do not conflict");
   for (int lane = 0; lane < 32; lane++)
@@ -135,7 +136,7 @@ __global__ void outside_kernel(int* out) {
 
 __global__ void misaligned_copy_kernel(int* out) {
   G4_DYNAMIC_SHARED(int, shared);
-  cp_async<16>(shared + threadIdx.x + 1, out, true);
+  cp_async<16>(shared + 1, out, true);
 }
 
 // The next copy comes to where ldmatrix read.

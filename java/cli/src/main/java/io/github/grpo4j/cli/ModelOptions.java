@@ -1,12 +1,14 @@
 package io.github.grpo4j.cli;
 
 import io.github.grpo4j.backend.Backend;
-import io.github.grpo4j.backend.CpuBackend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.model.ModelDirectory;
 import io.github.grpo4j.model.ModelWeights;
 import io.github.grpo4j.text.Tokenizer;
 import io.github.grpo4j.train.ModelLocation;
+import io.github.grpo4j.train.ModelSession;
+import io.github.grpo4j.train.config.BackendOptions;
+import io.github.grpo4j.train.config.BackendOptions.Device;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -20,6 +22,9 @@ final class ModelOptions {
 
   @Option(names = "--dtype", defaultValue = "f32", description = "Storage of weights and activations: ${COMPLETION-CANDIDATES} (f32).")
   private DTypeOption dtype;
+
+  @Option(names = "--device", defaultValue = "auto", description = "What to run on: ${COMPLETION-CANDIDATES}; auto takes a usable GPU (auto).")
+  private DeviceOption device;
 
   @Option(names = "--threads", defaultValue = "0", paramLabel = "N", description = "Threads of the CPU back end; 0 takes all cores (0).")
   private int threads;
@@ -38,8 +43,21 @@ final class ModelOptions {
     }
   }
 
+  /** The kinds of device. */
+  enum DeviceOption {
+    auto(Device.AUTO),
+    cpu(Device.CPU),
+    cuda(Device.CUDA);
+
+    final Device device;
+
+    DeviceOption(Device device) {
+      this.device = device;
+    }
+  }
+
   Backend openBackend() {
-    return CpuBackend.create(threads > 0 ? threads : Runtime.getRuntime().availableProcessors());
+    return ModelSession.openBackend(new BackendOptions(device.device, threads));
   }
 
   Path directory() {

@@ -313,8 +313,8 @@ public final class CpuBackend implements Backend {
   @Override
   public void rmsNormBackward(Tensor dx, Tensor dw, Tensor dy, Tensor x, Tensor w, float eps, boolean accumulate) {
     OpChecks.rmsNormBackward(dx, dw, dy, x, w, eps);
-    check(CpuOps.g4_rmsnorm_backward(stream(), dx.address(), dw.address(), dy.address(), x.address(), w.address(), x.rows(),
-        x.columns(), eps, flag(accumulate), x.dtype().code()), "rmsNormBackward", dx, dw, dy, x, w);
+    check(CpuOps.g4_rmsnorm_backward(stream(), dx.address(), dw.address(), dy.address(), x.address(), w.address(), 0L,
+        x.rows(), x.columns(), eps, flag(accumulate), x.dtype().code()), "rmsNormBackward", dx, dw, dy, x, w);
   }
 
   @Override
@@ -443,7 +443,7 @@ public final class CpuBackend implements Backend {
   @Override
   public void sumSquares(Tensor out, Tensor grad) {
     OpChecks.sumSquares(out, grad);
-    check(CpuOps.g4_sum_squares(stream(), out.address(), grad.address(), grad.storedElements()), "sumSquares", out, grad);
+    check(CpuOps.g4_sum_squares(stream(), out.address(), grad.address(), 0L, grad.storedElements()), "sumSquares", out, grad);
   }
 
   @Override

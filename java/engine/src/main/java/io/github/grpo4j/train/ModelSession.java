@@ -1,15 +1,17 @@
 package io.github.grpo4j.train;
 
 import io.github.grpo4j.backend.Backend;
+import io.github.grpo4j.backend.BackendException;
 import io.github.grpo4j.backend.CpuBackend;
+import io.github.grpo4j.backend.CudaBackend;
 import io.github.grpo4j.backend.DType;
+import io.github.grpo4j.backend.cuda.CudaInstallation;
 import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelDirectory;
 import io.github.grpo4j.model.ModelWeights;
 import io.github.grpo4j.model.RandomWeights;
 import io.github.grpo4j.text.Tokenizer;
 import io.github.grpo4j.train.config.BackendOptions;
-import io.github.grpo4j.train.config.ConfigException;
 import io.github.grpo4j.train.config.RunConfig;
 import java.nio.file.Path;
 import java.util.Set;
@@ -18,12 +20,14 @@ import java.util.function.Function;
 /** A back end with a model's weights and tokenizer on it: what training and evaluation start from. Owns all three. */
 public final class ModelSession implements AutoCloseable {
   private final Path directory;
+  private final BackendOptions options;
   private final Backend backend;
   private final ModelWeights weights;
   private final Tokenizer tokenizer;
 
-  private ModelSession(Path directory, Backend backend, ModelWeights weights, Tokenizer tokenizer) {
+  private ModelSession(Path directory, BackendOptions options, Backend backend, ModelWeights weights, Tokenizer tokenizer) {
     this.directory = directory;
+    this.options = options;
     this.backend = backend;
     this.weights = weights;
     this.tokenizer = tokenizer;
@@ -51,7 +55,7 @@ public final class ModelSession implements AutoCloseable {
     Tokenizer tokenizer = null;
     try {
       tokenizer = Tokenizer.load(directory);
-      return new ModelSession(directory, backend, weights.apply(backend), tokenizer);
+      return new ModelSession(directory, options, backend, weights.apply(backend), tokenizer);
     } catch (RuntimeException e) {
       if (tokenizer != null) {
         tokenizer.close();
@@ -61,12 +65,23 @@ public final class ModelSession implements AutoCloseable {
     }
   }
 
-  /** The back end that the options ask for. */
+  /**
+   * The back end that the options ask for.
+   *
+   * @throws BackendException if that is CUDA and it cannot be used here
+   */
   public static Backend openBackend(BackendOptions options) {
-    if (options.device() == BackendOptions.Device.CUDA) {
-      throw new ConfigException("backend.device is cuda, but this build has no CUDA back end; use cpu or auto");
-    }
-    return CpuBackend.create(options.resolvedThreads());
+    return switch (options.device()) {
+      case CPU -> CpuBackend.create(options.resolvedThreads());
+      case CUDA -> CudaBackend.create();
+      case AUTO -> CudaInstallation.find().usable() ? CudaBackend.create() : CpuBackend.create(options.resolvedThreads());
+    };
+  }
+
+  /** What {@link #openBackend} opens, in a line for people; where AUTO did without a GPU, with the reason. */
+  public static String describe(Backend backend, BackendOptions options) {
+    boolean fellBack = options.device() == BackendOptions.Device.AUTO && !CudaInstallation.find().usable();
+    return backend.description() + (fellBack ? " (no GPU: " + CudaInstallation.find().problem().get() + ")" : "");
   }
 
   public Path directory() {
@@ -75,6 +90,11 @@ public final class ModelSession implements AutoCloseable {
 
   public Backend backend() {
     return backend;
+  }
+
+  /** One line on what the model runs on. */
+  public String device() {
+    return describe(backend, options);
   }
 
   public ModelWeights weights() {
