@@ -15,6 +15,7 @@ void AsyncCopies::issue(void* to, const void* from, int bytes, int valid, Site s
   if (reinterpret_cast<uintptr_t>(to) % size_t(bytes) != 0 || (valid > 0 && reinterpret_cast<uintptr_t>(from) % size_t(bytes) != 0))
     return complain("has an address that is no multiple of its " + std::to_string(bytes) + " bytes");
   if (valid > 0 && !inside_allocation(from, size_t(valid))) return complain("reads outside every device allocation");
+  if (Block::current().may_be_read(to)) return complain("writes what ldmatrix read and no barrier has released since");
   std::memset(to, 0xFF, size_t(bytes));
   open_.push_back({static_cast<unsigned char*>(to), static_cast<const unsigned char*>(from), bytes, valid});
 }
@@ -26,12 +27,17 @@ void AsyncCopies::commit() {
 
 void AsyncCopies::wait(size_t groups_left) {
   while (groups_.size() > groups_left) {
-    for (const Copy& copy : groups_.front()) {
-      if (copy.valid > 0) std::memcpy(copy.to, copy.from, size_t(copy.valid));
-      std::memset(copy.to + copy.valid, 0, size_t(copy.bytes - copy.valid));
-    }
+    waited_for_.insert(waited_for_.end(), groups_.front().begin(), groups_.front().end());
     groups_.pop_front();
   }
+}
+
+void AsyncCopies::land() {
+  for (const Copy& copy : waited_for_) {
+    if (copy.valid > 0) std::memcpy(copy.to, copy.from, size_t(copy.valid));
+    std::memset(copy.to + copy.valid, 0, size_t(copy.bytes - copy.valid));
+  }
+  waited_for_.clear();
 }
 
 bool AsyncCopies::empty() const {
@@ -43,6 +49,7 @@ bool AsyncCopies::empty() const {
 void AsyncCopies::clear() {
   open_.clear();
   groups_.clear();
+  waited_for_.clear();
 }
 
 }  // namespace g4::emulation

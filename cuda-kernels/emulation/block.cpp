@@ -85,6 +85,8 @@ void Block::run(uint3 index) {
   g_current = this;
   block_ = index;
   poison();
+  reads_.clear();
+  warp_barriers_.assign((count_ + kLanes - 1) / kLanes, 0);
   for (auto& thread : threads_) {
     thread->state = State::kReady;
     thread->slipped = false;
@@ -156,6 +158,7 @@ void Block::perform(unsigned warp, unsigned mask) {
     }
     return threads_[first]->arrival.work(operands);
   }
+  if (threads_[first + unsigned(__builtin_ctz(mask))]->arrival.meeting == Meeting::kWarpBarrier && mask == ~0u) warp_barriers_[warp]++;
   uint64_t before[kLanes] = {};
   unsigned ballot = 0;
   for (unsigned lane = 0; lane < kLanes; lane++) {
@@ -188,16 +191,36 @@ void Block::release_block() {
     if (!(thread.arrival.site == witness->arrival.site)) return fail_at(i, "meets threads that wait at " + witness->arrival.site.name());
   }
   for (auto& thread : threads_) thread->state = State::kReady;
+  block_barriers_++;
+  for (uint64_t& barriers : warp_barriers_) barriers++;
 }
 
 uint64_t Block::meet(const Arrival& arrival) {
   if (arrival.meeting == Meeting::kBlockBarrier || arrival.meeting == Meeting::kWarpBarrier)
     if (barrier_sites().dropped(arrival.site)) return 0;
   Thread& self = *threads_[running_];
+  if (arrival.meeting == Meeting::kBlockBarrier || arrival.meeting == Meeting::kWarpBarrier) self.copies.land();
   self.arrival = arrival;
   self.state = State::kWaiting;
   self.fiber.leave();
   return self.arrival.value;
+}
+
+void Block::note_read(const void* row) {
+  const unsigned warp = running_ / kLanes;
+  std::vector<Reads>& readers = reads_[reinterpret_cast<uintptr_t>(row)];
+  for (Reads& its : readers)
+    if (its.warp == warp) return void(its = {warp, warp_barriers_[warp], block_barriers_});
+  readers.push_back({warp, warp_barriers_[warp], block_barriers_});
+}
+
+bool Block::may_be_read(const void* address) const {
+  const auto found = reads_.find(reinterpret_cast<uintptr_t>(address) / 16 * 16);
+  if (found == reads_.end()) return false;
+  const unsigned warp = running_ / kLanes;
+  for (const Reads& its : found->second)
+    if (its.warp == warp ? its.warp_barriers == warp_barriers_[warp] : its.block_barriers == block_barriers_) return true;
+  return false;
 }
 
 bool Block::slip_past() {

@@ -17,6 +17,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "async_copy.h"
@@ -57,6 +58,8 @@ class Block {
   uint64_t meet(const Arrival& arrival);
   void* dynamic_shared() { return dynamic_.get(); }
   void* static_shared(const void* key, size_t bytes);
+  void note_read(const void* row);             // by ldmatrix, of the running thread's warp
+  bool may_be_read(const void* address) const;  // by ldmatrix of a warp that the running thread has not met since
   bool slip_past();  // true every other time that the running thread asks
   AsyncCopies& copies() { return threads_[running_]->copies; }  // of the running thread
   std::string who() const { return who(running_); }
@@ -98,6 +101,15 @@ class Block {
   };
   std::map<const void*, StaticArray> static_;
   std::mt19937_64 random_;
+
+  // Barriers so far, and who read the 16 bytes at an address after how many of them.
+  struct Reads {
+    unsigned warp;
+    uint64_t warp_barriers, block_barriers;
+  };
+  std::vector<uint64_t> warp_barriers_;
+  uint64_t block_barriers_ = 0;
+  std::unordered_map<uintptr_t, std::vector<Reads>> reads_;
 };
 
 }  // namespace g4::emulation

@@ -92,6 +92,7 @@ void mma_16816(MmaOperands operands, Site site) {
 
 void ldmatrix_x4(MatrixRows rows, Site site) {
   if (reinterpret_cast<uintptr_t>(rows.row) % 16 != 0) return fail(Block::current().who() + ", in ldmatrix at " + site.name() + ", has a row address that is no multiple of 16");
+  Block::current().note_read(rows.row);
   Block::current().meet({Meeting::kMatrix, site, 0xffffffffu, 0, 0, load_matrices, &rows});
 }
 

@@ -13,11 +13,13 @@
 //
 // Tensor cores (16-bit storage, head_dim 64 and 128). A warp of dQ keeps 32 query rows (D = 64) or 16 (D = 128), a warp of dK
 // and dV as many keys; what it sums fills 64 or 128 registers a lane. The other side comes by in tiles of 64 rows, two stages
-// deep with one barrier and one wait each, 32 of them in registers at once. The four kernels hold P and dS in registers
-// between products: the sums of one product have the layout of the operand of the next, and S^T = K Q^T is computed where
-// dV += P^T dO needs it transposed.
-// Shared memory 66 KB (D = 64) or 98 KB: 2 blocks of 128 threads an SM on Hopper. Shared memory feeds 16 flops a byte and row
-// tile to the tensor cores: at D = 64 4,096 flops a clock and SM, at D = 128 half of that, which is the bound there.
+// deep with one barrier and one wait each, 32 of them in registers at once. P and dS stay in registers between products: the
+// sums of one product have the layout of the operand of the next, and S^T = K Q^T is computed where dV += P^T dO needs it
+// transposed.
+// Shared memory 66 KB (D = 64) or 98 KB, and 160 to 253 registers: 2 blocks of 128 threads an SM on Hopper. At 128 bytes a clock
+// shared memory feeds 2,458 (dQ) and 2,731 (dK, dV) flops a clock and SM at D = 64, about what mma.sync reaches; at D = 128, with
+// half the rows a warp, 1,536 and 1,638: there it is the bound, 39 % of the data sheet's 4,096, of which the five products that
+// count are 28 %. Room left: 32 rows of dQ a warp at D = 128, with one stage instead of two.
 // Device memory for each block of 128 (64) rows: the other side once, from L2 mostly, and lse and D.
 //
 // Every other head_dim, and fp32, take the plain path: a warp for each query row or key, scalar arithmetic.

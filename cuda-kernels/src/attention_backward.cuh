@@ -26,8 +26,8 @@ constexpr int kBackwardRows = 64;  // that come by at once: keys for dQ, query r
 constexpr int kHalf = 32;          // of them in registers at once
 
 // Tiles of 16 rows that a warp keeps: its sums fill the registers.
-constexpr int backward_tiles(int head_dim) { return head_dim == 64 ? 2 : 1; }
-constexpr int backward_kept(int head_dim) { return kBackwardWarps * backward_tiles(head_dim) * 16; }
+__host__ __device__ constexpr int backward_tiles(int head_dim) { return head_dim == 64 ? 2 : 1; }
+__host__ __device__ constexpr int backward_kept(int head_dim) { return kBackwardWarps * backward_tiles(head_dim) * 16; }
 
 // Two tiles that stay, two pairs of tiles that come and go, and lse, D and visible of the rows of each pair.
 inline size_t backward_shared_bytes(int head_dim) {
@@ -125,7 +125,7 @@ __global__ void __launch_bounds__(kBackwardThreads, 2) attention_dq_kernel(Backw
       visible[i][h] = query.visible(row, in.group);
       lse2[i][h] = dot[i][h] = 0.0f;
       if (G4_GUARD(row < query.rows)) {
-        lse2[i][h] = in.lse[in.out_row(query, row, kv_head)] * kLog2E;
+        lse2[i][h] = *readable(in.lse + in.out_row(query, row, kv_head), 1) * kLog2E;
         memcpy(&dot[i][h], __builtin_assume_aligned(all.dq_row(query, row, kv_head), 4), sizeof(float));
       }
     }

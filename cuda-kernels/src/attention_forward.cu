@@ -10,15 +10,15 @@
 // leave registers. While one tile is multiplied the next half (v, then k) comes in by cp.async, so there are two barriers and
 // two waits a tile, each for a copy that had a product's time to arrive.
 //
-// Figures, for a tile of 64 keys and a warp, head_dim D: 4 D products of 16 x 8 x 16 (16,384 D flops); shared memory read:
-// 256 D bytes of k and v, and 64 D of q where D = 128. At 128 bytes a clock an SM then feeds 3,277 (D = 128) to 4,096 flops a
-// clock from shared memory, above what mma.sync reaches on Hopper (the 4,096 of the data sheet need wgmma). 32 rows a warp
-// are what makes it so: with 16, each fragment of k and v would serve half the flops. Around the products a lane does 5
-// instructions on each of 64 scores and 2 on each of D outputs.
+// Figures, for a warp and a tile of 64 keys, head_dim D: 2 D products of 16 x 8 x 16 (8,192 D flops); shared memory read: 320 D
+// bytes, of them 256 D of k and v. At 128 bytes a clock that feeds an SM with 3,277 flops a clock, 80 % of the data sheet's
+// 4,096 and more than mma.sync reaches on Hopper (about 60 %; the rest takes wgmma). 32 rows a warp are what makes it so: with
+// 16, each fragment of k and v would serve half the flops. Around the products a lane does about 5 instructions for each of 64
+// scores and 2 for each of D outputs.
 // Device memory: q, o once; k and v once for every 128 query rows, from L2 mostly: 128 rows x 64 keys are 2.1 Mflop (D = 64)
 // for 16 KB. So the kernel is bound by arithmetic from a few dozen positions on.
-// Shared memory 32 KB (D = 64) or 64 KB; at most 255 registers for 128 threads: 2 blocks an SM, one computes while the other
-// waits. 8,192 tokens of 14 heads over 2 kv heads are 896 blocks for 264 places; the longest ones start first.
+// Shared memory 33 KB (D = 64) or 65 KB. nvcc takes 247 (D = 64) and 255 registers: 2 blocks of 4 warps an SM, one computes
+// while the other waits. 8,192 tokens of 14 heads over 2 kv heads are 896 blocks for 264 places; the longest start first.
 //
 // Every other head_dim, and fp32, take the plain path: a warp for each query row, scalar arithmetic.
 #include "attention_forward.cuh"

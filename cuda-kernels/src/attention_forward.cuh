@@ -195,6 +195,7 @@ __device__ __forceinline__ void add_weighted_rows(float (&sum)[kMaxHeadDim / kWa
 template <class T>
 __device__ __forceinline__ float dot(const float* a, const T* b, int head_dim) {
   float sum = 0.0f;
+  b = readable(b, head_dim);
   for (int d = 0; d < head_dim; d++) sum = fmaf(a[d], to_float(b[d]), sum);
   return sum;
 }

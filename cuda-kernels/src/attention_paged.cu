@@ -10,8 +10,8 @@
 // Decode reads the cache once and is bound by that: 4 head_dim bytes a position and kv head (bf16), 2 group of them multiplied
 // with each, far below what the tensor cores could do. Three kernels:
 //   - Tiles that neighbouring sequences hold in the same blocks (the prompt of a group of answers): one block of threads loads
-//     such a tile once and takes the rows of all those sequences, times the heads of the group: 8 answers of 7 heads are 56 rows
-//     of a 64-row tile. It writes 4 (head_dim + 8) bytes for each row, 2 KB for each answer (group 7, head_dim 64) instead of the
+//     such a tile once and takes the rows of all those sequences, times the heads of the group: 8 answers of 7 heads are 56 rows,
+//     16 to a warp. It writes 4 (head_dim + 8) bytes for each row, 2 KB for each answer (group 7, head_dim 64) instead of the
 //     16 KB that each would have read.
 //   - The other tiles: a block for a sequence and kv head, its warps at different tiles, each with its own copies of k and v
 //     under way and no barrier but the two around putting the tiles together. 64 KB of copies and 84 KB of shared memory a
@@ -52,7 +52,7 @@ void decode(g4_stream stream, const AttentionOperands<T>& in, const PagedBatch& 
   const int64_t room = workspace == nullptr || tokens <= 0 ? 0 : workspace_bytes / tile_bytes;
   const SharedTiles shares{batch, workspace, tokens * in.heads, int(room < tiles ? room : tiles), blocks < kBusyBlocks};
   if (shares.tiles > 0) {
-    const int64_t wanted = shares.split ? ceil_div(2 * kBusyBlocks, blocks) : 4;
+    const int64_t wanted = shares.split ? ceil_div(2 * kBusyBlocks, blocks) : 2;
     const dim3 grid(unsigned(batch.sequences), unsigned(batch.kv_heads), unsigned(wanted < shares.tiles ? wanted : shares.tiles));
     launch(attention_shared_tiles_kernel<T, D>, grid, dim3(kSharedWarps * kWarp), shared_tiles_bytes(D), stream, in, shares);
   }

@@ -42,23 +42,24 @@ struct SharedTiles {
   }
 };
 
-// o (16 x head_dim) <- p v, p being 16 x 64; in the order of attention_kernel
-template <class T, int kHeadDim>
-__device__ __forceinline__ void weigh_values(float (&o)[kHeadDim / 8][4], const float (&p)[kTileKeys / 8][4], const Tile<T, kHeadDim>& v) {
+// p v (16 x head_dim), p being 16 x 64, in the order of attention_kernel: take(n, its columns 8 n ... 8 n + 7)
+template <class T, int kHeadDim, class Take>
+__device__ __forceinline__ void weigh_values(const float (&p)[kTileKeys / 8][4], const Tile<T, kHeadDim>& v, Take take) {
   uint32_t a[kTileKeys / 16][4];
 #pragma unroll
   for (int n = 0; n < kTileKeys / 16; n++) to_operand<T>(a[n], p[2 * n], p[2 * n + 1]);
 #pragma unroll
   for (int d = 0; d < kHeadDim / 8; d += 2) {
-#pragma unroll
-    for (int j = 0; j < 4; j++) o[d][j] = o[d + 1][j] = 0.0f;
+    float part[2][4] = {};
 #pragma unroll
     for (int n = 0; n < kTileKeys / 16; n++) {
       uint32_t b[4];
       v.load_b_columns(b, n * 16, d * 8);
-      multiply<T>(o[d], a[n], b[0], b[1]);
-      multiply<T>(o[d + 1], a[n], b[2], b[3]);
+      multiply<T>(part[0], a[n], b[0], b[1]);
+      multiply<T>(part[1], a[n], b[2], b[3]);
     }
+    take(d, part[0]);
+    take(d + 1, part[1]);
   }
 }
 
@@ -90,20 +91,23 @@ __global__ void __launch_bounds__(kSharedWarps * kWarp) attention_shared_tiles_k
       cp_async_commit();
       cp_async_wait<0>();
       __syncwarp();
-      float s[kTileKeys / 8][4], o[kHeadDim / 8][4];
+      float s[kTileKeys / 8][4];
       scores(s, q, 0, k);
       const SoftmaxState state = softmax(s, scale2);
-      weigh_values(o, s, v);
+      float* to[2];
 #pragma unroll
       for (int h = 0; h < 2; h++) {
         const int row = query.first + h * 8 + lane / 4;
-        if (!G4_GUARD(row < query.rows)) continue;
-        float* to = shares.partial(tile, in.out_row(query, row, kv_head));
-#pragma unroll
-        for (int n = 0; n < kHeadDim / 8; n++) store_pack<2>(to + n * 8 + lane % 4 * 2, Floats<2>{{o[n][2 * h], o[n][2 * h + 1]}});
-        if (lane % 4 == 0) to[kHeadDim] = state.max[h];
-        to[kHeadDim + 4 + lane % 4] = state.sum[h];
+        to[h] = G4_GUARD(row < query.rows) ? shares.partial(tile, in.out_row(query, row, kv_head)) : nullptr;
+        if (to[h] == nullptr) continue;
+        if (lane % 4 == 0) to[h][kHeadDim] = state.max[h];
+        to[h][kHeadDim + 4 + lane % 4] = state.sum[h];
       }
+      weigh_values(s, v, [&](int n, const float (&part)[4]) {
+#pragma unroll
+        for (int h = 0; h < 2; h++)
+          if (to[h] != nullptr) store_pack<2>(to[h] + n * 8 + lane % 4 * 2, Floats<2>{{part[2 * h], part[2 * h + 1]}});
+      });
       __syncwarp();  // before the next rows of q come in
     }
     __syncthreads();  // before the next tile comes in
@@ -112,7 +116,7 @@ __global__ void __launch_bounds__(kSharedWarps * kWarp) attention_shared_tiles_k
 
 // ---- the rest: a block for a sequence and a kv head, a warp for every so manieth tile of keys ----
 
-constexpr int decode_warps(int head_dim) { return head_dim == 64 ? 4 : 2; }
+__host__ __device__ constexpr int decode_warps(int head_dim) { return head_dim == 64 ? 4 : 2; }
 
 // Rows of q; for each warp k, v, and what it found in its tile: head_dim / 2 values, 2 maxima and 2 sums a lane.
 inline size_t decode_shared_bytes(int head_dim) {
@@ -155,31 +159,28 @@ __global__ void __launch_bounds__(decode_warps(kHeadDim) * kWarp) attention_deco
       const int t = round + warp, start = t * kTileKeys;
       float* mine = found + warp * kFound * kWarp;
       const bool computes = start < seen && !shares.has(sequence, t);
-      float s[kTileKeys / 8][4];
-      SoftmaxState state;
+      float s[kTileKeys / 8][4] = {};
       cp_async_wait<1>();
       __syncwarp();  // k is here
       if (computes) {
         scores(s, q, 0, k);
         hide(s, visible0 - start, visible8 - start);
-        state = softmax(s, scale2);
+        const SoftmaxState state = softmax(s, scale2);
+#pragma unroll
+        for (int h = 0; h < 2; h++) {
+          mine[(kHeadDim / 2 + h) * kWarp] = state.max[h];
+          mine[(kHeadDim / 2 + 2 + h) * kWarp] = state.sum[h];
+        }
       }
       __syncwarp();  // nobody reads k any more
       fetch(k, in.k, t + kWarps);
       cp_async_wait<1>();
       __syncwarp();  // v is here
       if (computes) {
-        float part[kHeadDim / 8][4];
-        weigh_values(part, s, v);
+        weigh_values(s, v, [&](int n, const float (&part)[4]) {
 #pragma unroll
-        for (int n = 0; n < kHeadDim / 8; n++)
-#pragma unroll
-          for (int j = 0; j < 4; j++) mine[(n * 4 + j) * kWarp] = part[n][j];
-#pragma unroll
-        for (int h = 0; h < 2; h++) {
-          mine[(kHeadDim / 2 + h) * kWarp] = state.max[h];
-          mine[(kHeadDim / 2 + 2 + h) * kWarp] = state.sum[h];
-        }
+          for (int j = 0; j < 4; j++) mine[(n * 4 + j) * kWarp] = part[j];
+        });
       } else if (start < seen) {
 #pragma unroll
         for (int h = 0; h < 2; h++) {

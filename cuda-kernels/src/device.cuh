@@ -45,6 +45,12 @@ __device__ __forceinline__ uint32_t f16_pair(float low, float high) {
   return *reinterpret_cast<const uint32_t*>(&pair);
 }
 
+// The emulation stops where `count` elements from here on are not all in device memory: what a guard keeps a thread from.
+template <class T>
+__device__ __forceinline__ const T* readable(const T* from, int) {
+  return from;
+}
+
 // threadIdx.x, read anew: what is computed from it is computed here, and takes no register before.
 __device__ __forceinline__ int thread_anew() {
   int thread;
@@ -112,6 +118,7 @@ __device__ __forceinline__ void cp_async_wait() {
 
 #else
 
+#include "emulation.h"
 #include "half.h"
 #include "simt.h"
 #include "tensor.h"
@@ -144,6 +151,12 @@ inline uint16_t bf16_bits(float value) {
 
 inline uint32_t bf16_pair(float low, float high) { return uint32_t(bf16_bits(low)) | uint32_t(bf16_bits(high)) << 16; }
 inline uint32_t f16_pair(float low, float high) { return uint32_t(f16_bits(low)) | uint32_t(f16_bits(high)) << 16; }
+
+template <class T>
+const T* readable(const T* from, int count) {
+  if (!emulation::inside_allocation(from, size_t(count) * sizeof(T))) emulation::fail(emulation::Block::current().who() + " reads outside every device allocation");
+  return from;
+}
 
 inline int thread_anew() { return int(threadIdx.x); }
 

@@ -160,20 +160,24 @@ int main() {
     for (int32_t last : {1, 9}) test(std::string("paged d128") + type, wide, last);
   }
   // Enough sequences that only shared tiles are done apart.
-  const PagedCase many({{64, Ints(40, 1)}, {70, Ints(36, 2)}, {10, Ints(60, 1)}}, 2, 2, 64, G4_BF16);
-  test("paged, many", many, 1);
+  const PagedCase many({{192, Ints(70, 1)}, {70, Ints(6, 2)}, {10, Ints(60, 1)}}, 2, 2, 64, G4_BF16);
+  use(runs()[2]);
+  for (int tiles : {0, 1, 100}) {
+    const std::string fault = many.fault(1, 0, tiles);
+    check(fault.empty(), "paged, many: " + fault);
+  }
   for (int dtype : {G4_F32, G4_BF16}) test("paged, plain path", PagedCase({{40, {3, 30}}, {1, {1}}}, 4, 2, 24, dtype), 2);
 
-  const PagedCase few({{65, {1, 2, 1}}, {2, {3}}}, 7, 1, 64, G4_BF16);
+  const PagedCase few({{65, {1, 2, 1}}, {2, {3}}}, 7, 1, 64, G4_BF16), wide({{130, {30}}}, 1, 1, 128, G4_BF16);
   const PagedCase plain({{33, {1, 2}}}, 2, 1, 24, G4_F32);
   const auto fails = [&] {
     for (const Run& run : runs()) {
       use(run);
-      for (int tiles : {100, 0})
-        if (!few.fault(1, 0, tiles).empty() || !many.fault(1, 0, tiles).empty() || !plain.fault(1, 0, tiles).empty()) return true;
-      if (!few.fault(7, 0, 0).empty() || !few.fault(3, -1, 0).empty()) return true;
+      if (!few.fault(1, 0, 100).empty() || !few.fault(1, 0, 0).empty() || !few.fault(7, 0, 0).empty() || !few.fault(3, -1, 0).empty() || !wide.fault(1, 0, 0).empty() ||
+          !plain.fault(1, 0, 0).empty())
+        return true;
     }
-    return false;
+    return !many.fault(1, 0, 100).empty();
   };
   check(!fails(), "the cases of the mutations are right without one");
   drop_each(emulation::barrier_sites(), "barrier", "attention_paged", fails);

@@ -107,10 +107,11 @@ int main() {
       {7, 1, 128, {70, 11, 1}, {-1, 0, 0}},
       {4, 2, 16, {7, 33, 1}, {}},
       {2, 1, 24, {20, 15, 40}, {-1, 0, 0}},
-      {1, 1, 200, {5}, {}}};
+      {1, 1, 200, {33}, {}}};
   for (const AttentionShape& shape : shapes)
     for (int dtype : {G4_F32, G4_BF16, G4_F16}) test_values(Prepared(shape, dtype, 8));
 
+  check(emulation::bank_conflicts() == 0, "no ldmatrix of the attention kernels reads two rows from the same banks");
   test_split_sequence(G4_BF16, 64);
   test_split_sequence(G4_F16, 128);
   test_split_sequence(G4_F32, 16);

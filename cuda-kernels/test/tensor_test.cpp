@@ -139,6 +139,18 @@ __global__ void misaligned_copy_kernel(int* out) {
   cp_async<16>(shared + 1, out, true);
 }
 
+// The next copy comes to where ldmatrix read.
+template <bool kBarrier>
+__global__ void overwrite_kernel(int* out) {
+  G4_DYNAMIC_SHARED(int, shared);
+  uint32_t registers[4];
+  ldmatrix_x4<false>(registers, shared + threadIdx.x % 8 * 4);
+  if constexpr (kBarrier) __syncwarp();
+  cp_async<4>(shared + threadIdx.x, out + threadIdx.x, true);
+  cp_async_commit();
+  cp_async_wait<0>();
+}
+
 __global__ void half_warp_mma_kernel(int*) {
   float d[4] = {};
   const uint32_t a[4] = {};
@@ -181,6 +193,9 @@ int main() {
     expect_error("no wait at all", unwaited_kernel, "returned before it waited");
     expect_error("outside", outside_kernel, "outside every device allocation");
     expect_error("misaligned", misaligned_copy_kernel, "no multiple of its 16 bytes");
+    expect_error("copy over what is read", overwrite_kernel<false>, "writes what ldmatrix read");
+    launch(overwrite_kernel<true>, dim3(1), dim3(32), 128, nullptr, static_cast<int*>(Tensor(32, G4_F32).data()));
+    check(status() == G4_OK, "the same after a barrier: " + emulation::error());
     expect_error("half a warp", half_warp_mma_kernel, "waits for lane 16");
   }
   const uint64_t before = emulation::bank_conflicts();
