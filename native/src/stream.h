@@ -4,8 +4,8 @@
 // takes fewer of them. Which thread runs an index never changes a result: kernels give each index its own output, or its
 // own slot of partial sums that is reduced in index order afterwards.
 //
-// Workers wait on a condition variable. Spinning would win a few microseconds on an idle machine and lose whole scheduler
-// slices on a shared one, where the thread that is waited for is often not running.
+// Who waits looks for some 20 us first, about the time to sleep and be woken, and then sleeps on a condition variable: loops
+// follow each other within microseconds while a model decodes, and a longer look would take a core that somebody else needs.
 #pragma once
 
 #include <atomic>
@@ -68,9 +68,9 @@ class Stream {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable done_;
-  uint64_t generation_ = 0;
+  std::atomic<uint64_t> generation_{0};
   bool open_ = false;  // a worker that wakes up after the caller has closed the loop goes back to sleep
-  int active_ = 0;     // workers inside the current loop
+  std::atomic<int> active_{0};  // workers inside the current loop
   bool stop_ = false;
   std::atomic<int64_t> next_{0};
   int64_t count_ = 0;

@@ -3,9 +3,9 @@
 //   task = some rows x some panels of c
 //     for each stretch of the depth (some blocks of 256) whose packed rows of a fit half of the L2 cache:
 //       pack the task's rows of a                                  (L2; used once per panel of the task)
-//       for each panel:                                            (its sums stay in L2 over the blocks)
+//       for each panel or two:                                     (their sums stay in L2 over the blocks)
 //         for each block of the stretch, in order:
-//           point to b, or pack it                                 (L1; used once per row tile of the task)
+//           point to b, or pack it                                 (L1 or L2; used once per row tile of the task)
 //           for each row tile: multiply, adding to the sums of the blocks before; fetch the next block of b meanwhile
 //
 // From memory, b comes once per 264 rows, a once per 64 panels, c once per stretch. For few rows (decode) the stretch is
@@ -89,9 +89,8 @@ struct Kernels {
 // c [rows, panels * 32] from
 //   a.pack(dst, tiles, block, depth)                   packs the rows of all tiles, kTileWords apart
 //   b.kernels(tiles), b.steps(tiles, depth)            for the form that both operands have
-//   b.panels(buffer, tiles, panel, block, depth)       the words of a panel and its successors; buffer: one packed panel
+//   b.panels(buffer, tiles, panel, count, block, depth)  the words of `count` panels; buffer: kMostPanels packed ones
 //   b.ahead(tiles, tile, steps, panel, block, depth)   what a tile should fetch for the panel and block that come next
-//   b.kSeveral                                         whether panels() leads to several panels (nothing is packed)
 //   out(kernel, a, b, steps, tile)                     runs the kernel with c at its place
 template <class A, class B, class Out>
 void multiply(Stream& stream, int64_t rows, int64_t panels, int64_t depth, const A& a, const B& b, const Out& out) {
@@ -107,12 +106,12 @@ void multiply(Stream& stream, int64_t rows, int64_t panels, int64_t depth, const
     const Tiles tiles(row0, row1 - row0);
 
     const Kernels kernels = b.kernels(tiles);
-    const int several = B::kSeveral && tiles.count == 1 ? panels_of_tile(tiles.size(0)) : 1;
+    const int several = panels_of_tile(tiles.count == 1 ? tiles.size(0) : kTileRows);
     const int64_t blocks = (depth + kBlock - 1) / kBlock;
     const int64_t stretch = std::max<int64_t>(1, kStretchTiles / tiles.count);
     float* const packed_a = reinterpret_cast<float*>(stream.scratch(thread));
     float* const packed_b = packed_a + tiles.count * std::min(stretch, blocks) * kTileWords;
-    float* const sums = packed_b + kBlock * kPanel;
+    float* const sums = packed_b + kMostPanels * kPackedPanel;
     const int64_t sums_panel_stride = (row1 - row0) * kPanel;
 
     for (int64_t block0 = 0; block0 < blocks; block0 += stretch) {
@@ -126,7 +125,7 @@ void multiply(Stream& stream, int64_t rows, int64_t panels, int64_t depth, const
         for (int64_t block = block0; block < block1; block++) {
           const int64_t block_depth = std::min<int64_t>(kBlock, depth - block * kBlock);
           const int64_t steps = b.steps(tiles, block_depth);
-          const PanelWords words = b.panels(packed_b, tiles, panel, block * kBlock, block_depth);
+          const PanelWords words = b.panels(packed_b, tiles, panel, int(taken), block * kBlock, block_depth);
           const float* const block_a = packed_a + (block - block0) * tiles.count * kTileWords;
           const bool turn = block + 1 == block1;
           const int64_t next_panel = turn ? panel + taken : panel;

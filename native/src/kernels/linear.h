@@ -130,7 +130,6 @@ template <class Path>
 struct StoredWeight {
   const typename Path::T* w;
   int64_t k2;
-  static constexpr bool kSeveral = true;
 
   static bool split(const Tiles& tiles) { return Path::kSwap && tiles.count <= 3; }
   Kernels kernels(const Tiles& tiles) const {
@@ -138,11 +137,11 @@ struct StoredWeight {
     return {kRowsKernels<Path>.one, kRowsKernels<Path>.several};
   }
   int64_t steps(const Tiles& tiles, int64_t depth) const { return split(tiles) ? (depth + 1) / 2 : words_of<Path>(depth); }
-  PanelWords panels(float* buffer, const Tiles& tiles, int64_t panel, int64_t block, int64_t depth) const {
+  PanelWords panels(float* buffer, const Tiles& tiles, int64_t panel, int count, int64_t block, int64_t depth) const {
     const float* words = panel_words(w, k2, panel, block);
     if (Path::kSwap && !split(tiles)) {
-      expand_panel(buffer, words, (depth + 1) / 2);
-      return {buffer, 0};
+      for (int p = 0; p < count; p++) expand_panel(buffer + p * kPackedPanel, words + p * panel_stride(), (depth + 1) / 2);
+      return {buffer, kPackedPanel};
     }
     return {words, panel_stride()};
   }
@@ -158,20 +157,20 @@ template <class Path>
 struct TransposedWeight {
   const typename Path::T* w;
   int64_t k2;
-  static constexpr bool kSeveral = false;
 
   Kernels kernels(const Tiles&) const { return {kRowsKernels<Path>.one, kRowsKernels<Path>.several}; }
   int64_t steps(const Tiles&, int64_t depth) const { return words_of<Path>(depth); }
-  PanelWords panels(float* buffer, const Tiles&, int64_t panel, int64_t block, int64_t depth) const {
-    pack_transposed<Path>(buffer, w, k2, panel * kPanel, block, depth);
-    return {buffer, 0};
+  PanelWords panels(float* buffer, const Tiles&, int64_t panel, int count, int64_t block, int64_t depth) const {
+    for (int p = 0; p < count; p++) pack_transposed<Path>(buffer + p * kPackedPanel, w, k2, (panel + p) * kPanel, block, depth);
+    return {buffer, kPackedPanel};
   }
   // A block is 8 squares of 32 x 32, each contiguous: the first tiles fetch one each.
   Ahead ahead(const Tiles&, int64_t tile, int64_t steps, int64_t panel, int64_t block, int64_t depth) const {
     if (tile * kPanel >= depth) return {};
     const int64_t rows = std::min<int64_t>(kPanel, k2 - panel * kPanel);
     const int64_t lines = rows * kPanel * int64_t(sizeof(typename Path::T)) / 64, groups = std::max<int64_t>(1, steps / 4);
-    return {reinterpret_cast<const char*>(panel_words(w, k2, block / kPanel + tile, panel * kPanel)), 64, (lines + groups - 1) / groups, 0};
+    return {reinterpret_cast<const char*>(panel_words(w, k2, block / kPanel + tile, panel * kPanel)), 64, (lines + groups - 1) / groups,
+            kPanel * kPanel * int64_t(sizeof(typename Path::T))};
   }
 };
 
@@ -180,19 +179,21 @@ template <class Path, class S>
 struct ColumnsOfB {
   const S* source;
   int64_t columns;
-  static constexpr bool kSeveral = false;
 
   Kernels kernels(const Tiles&) const { return {kColumnsKernels<Path>.one, kColumnsKernels<Path>.several}; }
   int64_t steps(const Tiles&, int64_t depth) const { return words_of<Path>(depth); }
-  PanelWords panels(float* buffer, const Tiles&, int64_t panel, int64_t block, int64_t depth) const {
-    const int64_t column = panel * kPanel;
-    pack_columns<Path, kPanel>(buffer, source + block * columns + column, columns, depth, std::min<int64_t>(kPanel, columns - column));
-    return {buffer, 0};
+  PanelWords panels(float* buffer, const Tiles&, int64_t panel, int count, int64_t block, int64_t depth) const {
+    for (int p = 0; p < count; p++) {
+      const int64_t column = (panel + p) * kPanel;
+      pack_columns<Path, kPanel>(buffer + p * kPackedPanel, source + block * columns + column, columns, depth, std::min<int64_t>(kPanel, columns - column));
+    }
+    return {buffer, kPackedPanel};
   }
   // One line a row: of two neighbouring lines the second comes along by itself.
   Ahead ahead(const Tiles& tiles, int64_t tile, int64_t steps, int64_t panel, int64_t block, int64_t depth) const {
     const Share share(tiles, tile, steps, depth);
-    return {reinterpret_cast<const char*>(source + (block + share.first) * columns + panel * kPanel), columns * int64_t(sizeof(S)), share.per_group, 0};
+    return {reinterpret_cast<const char*>(source + (block + share.first) * columns + panel * kPanel), columns * int64_t(sizeof(S)), share.per_group,
+            kPanel * int64_t(sizeof(S))};
   }
 };
 

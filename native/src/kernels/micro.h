@@ -9,10 +9,11 @@
 // odd element is multiplied first and then the even one (the order of vdpbf16ps). a is laid out by the packers of
 // operands.h with strides known at compile time, so that the loop needs one address register for all rows.
 //
-// Tile size: AVX-512 has 32 registers: 12 rows x 2 vectors of sums, 2 of b, the rest for broadcasts; a step is 24 products
-// and 14 loads, so the two load ports keep up with the two multipliers. AVX2 has 16: 6 x 2, on half a panel at a time.
+// Tile size: AVX-512 has 32 registers: 6 rows x 2 panels of 2 vectors of sums, 4 of b, the rest for broadcasts; a step is 24
+// products and 10 loads. (12 rows x 1 panel has as many sums but 14 loads, and runs at 83 % of the multipliers' speed where
+// this runs at 98 %: 64-byte loads come at hardly more than one a cycle.) AVX2 has 16: 6 x 2, on half a panel at a time.
 // A tile of few rows has too few independent sums to fill the multipliers (latency 4, two a cycle: 8 are needed), so tiles
-// of 1, 2 and 3 rows take several panels at once.
+// of 1 and 2 rows take more panels at once.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,7 @@
 namespace g4::G4_ISA {
 
 constexpr int kPanel = 32;  // columns (rows of the weight) in one packed panel
-constexpr int kTileRows = V::kLanes == 16 ? 12 : 6;
+constexpr int kTileRows = 6;
 constexpr int kTileColumns = 2 * V::kLanes;
 
 // Where a tile goes: row stride of c and its distance between panels, and what the sums start from (null: zero).
@@ -44,18 +45,22 @@ struct Ahead {
   int64_t panel_stride = 0;
 };
 
-// How a word of b meets a word of a.
+// How a word of b meets the words of a.
 struct FloatStep {  // both floats
   static constexpr int kWordsOfA = 1;
-  static V multiply(V acc, const float* a, V b) { return fma(V::set(*a), b, acc); }
+  static V operand(V b, int) { return b; }
+  static V multiply(V acc, V a, V b) { return fma(a, b, acc); }
 };
 struct SplitPairStep {  // b a bf16 pair, a two floats in the order of multiplication (odd, even)
   static constexpr int kWordsOfA = 2;
+  static V operand(V b, int word) { return word == 0 ? odd_of_pairs(b) : even_of_pairs(b); }
+  static V multiply(V acc, V a, V b) { return fma(a, b, acc); }
 };
 #ifdef G4_HAS_DPBF16
 struct DotPairStep {  // both bf16 pairs
   static constexpr int kWordsOfA = 1;
-  static V multiply(V acc, const float* a, V b) { return dot_pairs(acc, V::set(*a), b); }
+  static V operand(V b, int) { return b; }
+  static V multiply(V acc, V a, V b) { return dot_pairs(acc, a, b); }
 };
 #endif
 
@@ -63,7 +68,7 @@ constexpr int kMostPanels = 4;
 
 // Panels that a tile of some rows takes at once.
 constexpr int panels_of_tile(int rows) {
-  return V::kLanes < 16 ? 1 : rows == 1 ? kMostPanels : rows <= 3 ? 2 : 1;
+  return V::kLanes < 16 ? 1 : rows <= 2 ? kMostPanels : 2;
 }
 
 // kRow, kStep: words of a between rows and between steps.
@@ -71,7 +76,7 @@ template <class Step, int R, int P, int kRow, int kStep>
 void multiply_tile(const float* a, const float* b, int64_t b_panel_stride, int64_t steps, const TileOut& out, Ahead ahead) {
   for (int column = 0; column < kPanel; column += kTileColumns) {
     V acc[R][P][2];
-#pragma GCC unroll 12
+#pragma GCC unroll 6
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
       for (int p = 0; p < P; p++) {
@@ -82,30 +87,21 @@ void multiply_tile(const float* a, const float* b, int64_t b_panel_stride, int64
     const float* bs = b + column;
     const float* as = a;
     const auto step = [&]() __attribute__((always_inline)) {
+#pragma GCC unroll 2
+      for (int word = 0; word < Step::kWordsOfA; word++) {
+        V w[P][2];
 #pragma GCC unroll 4
-      for (int p = 0; p < P; p++) {
-        const V w0 = V::load(bs + p * b_panel_stride);
-        const V w1 = V::load(bs + p * b_panel_stride + V::kLanes);
-        if constexpr (Step::kWordsOfA == 2) {
-          const V odd0 = odd_of_pairs(w0), odd1 = odd_of_pairs(w1);
-          const V even0 = even_of_pairs(w0), even1 = even_of_pairs(w1);
-#pragma GCC unroll 12
-          for (int r = 0; r < R; r++) {
-            const V x = V::set(as[r * kRow]);
-            acc[r][p][0] = fma(x, odd0, acc[r][p][0]);
-            acc[r][p][1] = fma(x, odd1, acc[r][p][1]);
-          }
-#pragma GCC unroll 12
-          for (int r = 0; r < R; r++) {
-            const V x = V::set(as[r * kRow + kStep]);
-            acc[r][p][0] = fma(x, even0, acc[r][p][0]);
-            acc[r][p][1] = fma(x, even1, acc[r][p][1]);
-          }
-        } else {
-#pragma GCC unroll 12
-          for (int r = 0; r < R; r++) {
-            acc[r][p][0] = Step::multiply(acc[r][p][0], as + r * kRow, w0);
-            acc[r][p][1] = Step::multiply(acc[r][p][1], as + r * kRow, w1);
+        for (int p = 0; p < P; p++) {
+          w[p][0] = Step::operand(V::load(bs + p * b_panel_stride), word);
+          w[p][1] = Step::operand(V::load(bs + p * b_panel_stride + V::kLanes), word);
+        }
+#pragma GCC unroll 6
+        for (int r = 0; r < R; r++) {
+          const V x = V::set(as[r * kRow + word * kStep]);
+#pragma GCC unroll 4
+          for (int p = 0; p < P; p++) {
+            acc[r][p][0] = Step::multiply(acc[r][p][0], x, w[p][0]);
+            acc[r][p][1] = Step::multiply(acc[r][p][1], x, w[p][1]);
           }
         }
       }
@@ -127,7 +123,7 @@ void multiply_tile(const float* a, const float* b, int64_t b_panel_stride, int64
     for (; s < steps; s++) step();
     ahead.lines = 0;
 
-#pragma GCC unroll 12
+#pragma GCC unroll 6
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
       for (int p = 0; p < P; p++)

@@ -1,7 +1,8 @@
 // Packing of the operands of a matrix product into the words that the register tile reads (micro.h).
 //
 // A product's depth is cut into blocks of kBlock = 256. One block of one panel of b is 256 steps x 32 columns x 4 bytes =
-// 32 KiB: it stays in the L1 cache while all row tiles pass over it. A block of a tile of a is 12 KiB and comes from L2.
+// 32 KiB; the one or two panels of a tile stay in the L1 or L2 cache while all row tiles pass over them. A block of a tile of
+// a is 6 KiB and comes from L2.
 //
 //   rows form     a tile row after row, each row contiguous in depth: for operands that are row-major in depth.
 //                 Rows are kRowWords apart, 64 bytes more than a block, so that they do not share cache sets.
@@ -48,6 +49,7 @@ constexpr int64_t words_of(int64_t depth) {
 template <class Path>
 constexpr int kRowWords = (Path::kPairs ? kBlock / 2 : kBlock) + 16;
 
+constexpr int64_t kPackedPanel = int64_t(kBlock) * kPanel;  // distance of packed panels
 constexpr int64_t kTileWords = int64_t(kTileRows) * (kBlock + 16);  // distance of packed tiles, either form
 
 template <class Path>

@@ -26,7 +26,7 @@ import java.util.function.Function;
  */
 final class MicroBatch {
   private final List<Sample> samples = new ArrayList<>();
-  /** Consecutive samples that share a prompt: how many of them, for each prompt. */
+  /** How many neighbours share a prompt, prompt by prompt. */
   private final List<Integer> groups = new ArrayList<>();
   private int rows;
   private int workspaceRows;
@@ -80,7 +80,11 @@ final class MicroBatch {
 
   /** The second sample of a group makes its prompt a parent; every child has sums of its own. */
   private int newWorkspaceRows(Sample sample) {
-    return !joinsGroup(sample) ? 0 : groups.get(groups.size() - 1) == 1 ? 3 * sharedRows(sample) : sharedRows(sample);
+    if (!joinsGroup(sample)) {
+      return 0;
+    }
+    boolean second = groups.get(groups.size() - 1) == 1;
+    return (second ? 3 : 1) * sharedRows(sample);
   }
 
   private static int sharedRows(Sample sample) {
