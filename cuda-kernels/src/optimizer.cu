@@ -8,7 +8,7 @@
 //
 // Bytes per element with bf16 weights: 30 (p, m, v, grad in; p, m, v, weight out): 0.5B parameters are 15 GB, 3.4 ms at
 // 4.3 TB/s. A thread has four vectors of 16 bytes under way; 256 threads a block, 6 blocks an SM at 36 registers: 96 KB.
-// The division and the root cost about 20 instructions each, 60 in all for 30 bytes: a quarter of the issue slots.
+// The division and the root cost about 20 instructions each, 60 in all for 30 bytes: 30 % of the issue slots.
 #include "vector.cuh"
 
 namespace g4::cuda {

@@ -6,8 +6,8 @@
 // A block of 512 threads has one row; each of its 16 warps has a region of neighbouring columns, so that a region's share of
 // the mass is known when a token is drawn. A lane keeps (max, S, D) of the columns it has seen and corrects S and D when the
 // maximum grows (Milakov & Gimelshein 2018), 4 vectors at a time; lanes are merged by butterfly, warps in order. Each vector
-// costs a subtraction, a product, an exponential of the special-function unit and three operations more an element: about
-// 8 issue slots for 4 bytes, a quarter of what an SM issues while it reads at its share of 4.3 TB/s.
+// costs a subtraction, a product, an exponential of the special-function unit and four operations more an element: about 8
+// issue slots for 4 bytes, 30 % of what an SM issues while it reads at its share of 4.3 TB/s.
 //
 // Bytes: the row once. Two blocks an SM have 1,024 lanes with 64 bytes under way: 64 KB, and 264 rows fill an H200 in one go.
 #pragma once

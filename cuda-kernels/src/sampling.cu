@@ -53,7 +53,7 @@ __device__ __forceinline__ Statistics draw_statistics(const SamplingRow& row, co
 // Lowest id among the largest logits; 0 if none is a number.
 __device__ __forceinline__ int argmax(const SamplingRow& row, const Sampling& op, float top, BlockSums& sums) {
   int lowest = op.used;
-  for (int id = int(threadIdx.x); G4_GUARD(id < op.used); id += kRowThreads)
+  for (int id = int(threadIdx.x); id < op.used; id += kRowThreads)
     if (lowest == op.used && row[id] == top) lowest = id;
   const uint64_t anyone = sums.of([&](auto add) { add(lowest < op.used ? 1 : 0); });
   if (anyone == 0) return 0;
@@ -78,7 +78,7 @@ __device__ __forceinline__ int draw_unfiltered(const SamplingRow& row, const Sam
   const Region ids = region_of<V>(region, op.vocab);
   const int end = ids.end < op.used ? ids.end : op.used;
   const auto each = [&](auto add) {
-    for (int id = ids.begin + int(threadIdx.x); G4_GUARD(id < end); id += kRowThreads) add(uint32_t(id), row.mass(row[id], top));
+    for (int id = ids.begin + int(threadIdx.x); id < end; id += kRowThreads) add(uint32_t(id), row.mass(row[id], top));
   };
   const uint64_t mass = sums.of([&](auto add) { each([&](uint32_t, uint64_t m) { add(m); }); });
   // The region's share came from other roundings than its ids' masses: the very end belongs to the last id.

@@ -90,10 +90,11 @@ class Filter {
   // Lists the tokens from `bound` on, and returns the mass of the whole row if it is asked for.
   __device__ __forceinline__ uint64_t list_above(float bound, bool weigh) {
     uint64_t all[1] = {0};
+    bound = fmaxf(bound, -3.402823466e38f);  // -infinity weighs nothing
+    least_rank_ = rank_of(bound);
     if (threadIdx.x == 0) list_->count = 0;
     __syncthreads();
     const Region region = region_of<V>(warp_of_thread(), op_.vocab);
-    const int end = region.end < op_.used ? region.end : op_.used;
     for_columns<V>(region, [&](int id) { return row_.template vector<V>(id); }, [&](const Floats<V>(&x)[kAhead], int at) {
 #pragma unroll
       for (int u = 0; u < kAhead; u++)
@@ -101,7 +102,7 @@ class Filter {
         for (int k = 0; k < V; k++) {
           const int id = at + u * kWarp * V + k;
           if (weigh) all[0] += row_.mass(x[u].e[k], top_);
-          if (!(x[u].e[k] >= bound) || !G4_GUARD(id < end)) continue;
+          if (!(x[u].e[k] >= bound)) continue;
           const unsigned slot = atomicAdd(&list_->count, 1u);
           if (!G4_GUARD(slot < unsigned(kListed))) continue;
           list_->x[slot] = x[u].e[k];

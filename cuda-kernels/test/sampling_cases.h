@@ -173,7 +173,17 @@ inline void broken_cases(std::vector<Case>& cases) {
   }
 }
 
-// The short ones come first: mutations run until one notices.
+// What the mutations run against, until a case notices: every filter once, a list that overflows, both widths of vectors.
+inline std::vector<Case> short_sampling_cases() {
+  std::vector<Case> cases;
+  filter_cases(cases, 387, {"all", sampling(0.8f, 50, 0.92f, 0.05f, 1.1f)});
+  filter_cases(cases, 387, {"greedy rep", sampling(0, 0, 1, 0, 1.3f, 300)});
+  filter_cases(cases, 5000, {"plain", sampling(1, 0, 1, 0, 1.3f)});
+  filter_cases(cases, 5000, {"used p", sampling(1, 0, 0.9f, 0, 1, 301)});
+  filter_cases(cases, 5000, {"p .9999", sampling(1.3f, 0, 0.9999f)});
+  return cases;
+}
+
 inline std::vector<Case> sampling_cases() {
   std::vector<Case> cases;
   for (const NamedSampling& t : all_samplings()) filter_cases(cases, 387, t);
