@@ -23,6 +23,8 @@ import java.util.concurrent.atomic.AtomicLong;
  */
 public final class CudaBackend implements Backend {
   private static final long ALIGNMENT = 256;
+  /** Shared prompts of 4,000 tokens at 256 rows of a 0.5B model; beyond that, blocks are read more than once. */
+  private static final long MAX_PAGED_SCRATCH = 64L << 20;
 
   private final CudaDeviceInfo info;
   private final CudaDevice device;
@@ -302,7 +304,7 @@ public final class CudaBackend implements Backend {
   @Override
   public Tensor allocateKvCache(DType dtype, AttentionShape shape, int blocks) {
     OpChecks.allocateKvCache(dtype, shape, blocks);
-    return allocate(dtype, Layout.ROWS, blocks, shape.kvHeads(), shape.headDim(), KV_BLOCK);
+    return allocate(dtype, Layout.ROWS, blocks, shape.kvHeads(), KV_BLOCK, shape.headDim());
   }
 
   @Override
@@ -326,9 +328,18 @@ public final class CudaBackend implements Backend {
   public void attentionPaged(
       Tensor o, Tensor qkv, AttentionShape shape, Tensor kCache, Tensor vCache, Tensor blockTable, Tensor cuQ, Tensor kvLens) {
     OpChecks.attentionPaged(o, qkv, shape, kCache, vCache, blockTable, cuQ, kvLens);
-    check(CudaOps.g4_attention_paged(stream(), o.address(), qkv.address(), qkv.columns(), kCache.address(), vCache.address(),
-        blockTable.address(), blockTable.columns(), cuQ.address(), kvLens.address(), kvLens.elements(), shape.heads(),
-        shape.kvHeads(), shape.headDim(), qkv.dtype().code()), "attentionPaged", o, qkv, kCache, vCache, blockTable, cuQ, kvLens);
+    long scratchBytes = pagedScratch(qkv.rows(), shape, blockTable.columns());
+    long scratch = open().scratch(scratchBytes);
+    check(CudaOps.g4_cuda_attention_paged(stream(), o.address(), qkv.address(), qkv.columns(), kCache.address(), vCache.address(),
+        blockTable.address(), blockTable.columns(), cuQ.address(), kvLens.address(), kvLens.elements(), qkv.rows(), shape.heads(),
+        shape.kvHeads(), shape.headDim(), qkv.dtype().code(), scratch, scratchBytes),
+        "attentionPaged", o, qkv, kCache, vCache, blockTable, cuQ, kvLens);
+  }
+
+  /** Room for partial results of all tiles of 64 positions, see {@code cuda_ops.h}, as far as that stays small. */
+  private static long pagedScratch(long tokens, AttentionShape shape, long maxBlocks) {
+    long tileBytes = tokens * shape.heads() * (shape.headDim() + 8) * Float.BYTES;
+    return Math.min(MAX_PAGED_SCRATCH, tileBytes * ((maxBlocks * KV_BLOCK + 63) / 64));
   }
 
   // ---- SwiGLU ----
