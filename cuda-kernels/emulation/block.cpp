@@ -11,6 +11,9 @@
 
 namespace g4::emulation {
 
+uint3 threadIdx, blockIdx;
+dim3 blockDim, gridDim;
+
 namespace {
 
 Block* g_current = nullptr;
@@ -38,18 +41,12 @@ const char* name_of(Meeting meeting) {
     case Meeting::kBlockBarrier: return "__syncthreads";
     case Meeting::kWarpBarrier: return "__syncwarp";
     case Meeting::kBallot: return "__ballot_sync";
+    case Meeting::kMatrix: return "a matrix operation";
     default: return "a shuffle";
   }
 }
 
 }  // namespace
-
-bool Site::operator==(const Site& other) const { return line == other.line && std::strcmp(file, other.file) == 0; }
-
-std::string Site::name() const {
-  const char* slash = std::strrchr(file, '/');
-  return std::string(slash != nullptr ? slash + 1 : file) + ":" + std::to_string(line);
-}
 
 Block& Block::current() { return *g_current; }
 
@@ -66,6 +63,7 @@ void Block::thread_main() {
   Block& block = *g_current;
   Thread& self = *block.threads_[block.running_];
   block.kernel_();
+  if (!self.copies.empty()) fail(block.who(block.running_) + " returned before it waited for its cp.async copies");
   self.state = State::kDone;
   self.fiber.leave();
 }
@@ -87,8 +85,12 @@ void Block::run(uint3 index) {
   g_current = this;
   block_ = index;
   poison();
+  reads_.clear();
+  warp_barriers_.assign((count_ + kLanes - 1) / kLanes, 0);
   for (auto& thread : threads_) {
     thread->state = State::kReady;
+    thread->slipped = false;
+    thread->copies.clear();
     thread->fiber.restart(thread_main);
   }
   while (true) {
@@ -148,6 +150,15 @@ bool Block::meet_lanes(unsigned warp) {
 
 void Block::perform(unsigned warp, unsigned mask) {
   const unsigned first = warp * kLanes;
+  if (threads_[first]->arrival.meeting == Meeting::kMatrix) {  // meet_lanes saw to it that all 32 lanes are here
+    void* operands[kLanes];
+    for (unsigned lane = 0; lane < kLanes; lane++) {
+      operands[lane] = threads_[first + lane]->arrival.operands;
+      threads_[first + lane]->state = State::kReady;
+    }
+    return threads_[first]->arrival.work(operands);
+  }
+  if (threads_[first + unsigned(__builtin_ctz(mask))]->arrival.meeting == Meeting::kWarpBarrier && mask == ~0u) warp_barriers_[warp]++;
   uint64_t before[kLanes] = {};
   unsigned ballot = 0;
   for (unsigned lane = 0; lane < kLanes; lane++) {
@@ -180,19 +191,41 @@ void Block::release_block() {
     if (!(thread.arrival.site == witness->arrival.site)) return fail_at(i, "meets threads that wait at " + witness->arrival.site.name());
   }
   for (auto& thread : threads_) thread->state = State::kReady;
+  block_barriers_++;
+  for (uint64_t& barriers : warp_barriers_) barriers++;
 }
 
 uint64_t Block::meet(const Arrival& arrival) {
-  if (arrival.meeting == Meeting::kBlockBarrier) {
-    const std::string site = arrival.site.name();
-    barrier_sites().insert(site);
-    if (site == options().dropped_barrier) return 0;
-  }
+  if (arrival.meeting == Meeting::kBlockBarrier || arrival.meeting == Meeting::kWarpBarrier)
+    if (barrier_sites().dropped(arrival.site)) return 0;
   Thread& self = *threads_[running_];
+  if (arrival.meeting == Meeting::kBlockBarrier || arrival.meeting == Meeting::kWarpBarrier) self.copies.land();
   self.arrival = arrival;
   self.state = State::kWaiting;
   self.fiber.leave();
   return self.arrival.value;
+}
+
+void Block::note_read(const void* row) {
+  const unsigned warp = running_ / kLanes;
+  std::vector<Reads>& readers = reads_[reinterpret_cast<uintptr_t>(row)];
+  for (Reads& its : readers)
+    if (its.warp == warp) return void(its = {warp, warp_barriers_[warp], block_barriers_});
+  readers.push_back({warp, warp_barriers_[warp], block_barriers_});
+}
+
+bool Block::may_be_read(const void* address) const {
+  const auto found = reads_.find(reinterpret_cast<uintptr_t>(address) / 16 * 16);
+  if (found == reads_.end()) return false;
+  const unsigned warp = running_ / kLanes;
+  for (const Reads& its : found->second)
+    if (its.warp == warp ? its.warp_barriers == warp_barriers_[warp] : its.block_barriers == block_barriers_) return true;
+  return false;
+}
+
+bool Block::slip_past() {
+  Thread& self = *threads_[running_];
+  return self.slipped = !self.slipped;
 }
 
 void* Block::static_shared(const void* key, size_t bytes) {

@@ -6,7 +6,8 @@
 // operation is done once for all lanes of its mask.
 //
 // What CUDA leaves undefined is an error here: a mask without the caller or with a lane that exited or waits elsewhere, a
-// shuffle from a lane outside the mask, a __syncthreads that not every thread of the block reaches at the same line.
+// shuffle from a lane outside the mask, a __syncthreads that not every thread of the block reaches at the same line, a matrix
+// operation of less than a whole warp (tensor.h), a thread that ends while its cp.async copies are not waited for.
 // A thread that returned does not count as arrived, though Volta and newer would allow it: no kernel here needs that.
 #pragma once
 
@@ -16,10 +17,13 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
+#include "async_copy.h"
 #include "fiber.h"
 #include "runtime.h"
+#include "sites.h"
 
 namespace g4::emulation {
 
@@ -27,14 +31,10 @@ struct uint3 {
   unsigned x, y, z;
 };
 
-struct Site {
-  const char* file;
-  int line;
-  bool operator==(const Site& other) const;
-  std::string name() const;  // "rmsnorm.cu:41"
-};
+enum class Meeting { kBlockBarrier, kWarpBarrier, kShuffleXor, kShuffleDown, kShuffleIndex, kBallot, kMatrix };
 
-enum class Meeting { kBlockBarrier, kWarpBarrier, kShuffleXor, kShuffleDown, kShuffleIndex, kBallot };
+// Does the work of a matrix operation, given the operands of the 32 lanes (tensor.h).
+using MatrixWork = void (*)(void* const* lanes);
 
 // What a thread left at its meeting point. `value` is the operand before and the result after.
 struct Arrival {
@@ -43,6 +43,8 @@ struct Arrival {
   unsigned mask;
   int argument;
   uint64_t value;
+  MatrixWork work = nullptr;
+  void* operands = nullptr;
 };
 
 // Runs the blocks of one launch one after the other, on the same fibers.
@@ -56,6 +58,11 @@ class Block {
   uint64_t meet(const Arrival& arrival);
   void* dynamic_shared() { return dynamic_.get(); }
   void* static_shared(const void* key, size_t bytes);
+  void note_read(const void* row);             // by ldmatrix, of the running thread's warp
+  bool may_be_read(const void* address) const;  // by ldmatrix of a warp that the running thread has not met since
+  bool slip_past();  // true every other time that the running thread asks
+  AsyncCopies& copies() { return threads_[running_]->copies; }  // of the running thread
+  std::string who() const { return who(running_); }
   static Block& current();
 
  private:
@@ -65,7 +72,9 @@ class Block {
     Fiber fiber;
     State state = State::kReady;
     Arrival arrival{};
+    AsyncCopies copies;
     uint3 index{};
+    bool slipped = false;
   };
 
   static void thread_main();
@@ -92,6 +101,15 @@ class Block {
   };
   std::map<const void*, StaticArray> static_;
   std::mt19937_64 random_;
+
+  // Barriers so far, and who read the 16 bytes at an address after how many of them.
+  struct Reads {
+    unsigned warp;
+    uint64_t warp_barriers, block_barriers;
+  };
+  std::vector<uint64_t> warp_barriers_;
+  uint64_t block_barriers_ = 0;
+  std::unordered_map<uintptr_t, std::vector<Reads>> reads_;
 };
 
 }  // namespace g4::emulation

@@ -5,10 +5,10 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
 #include <string>
 
 #include "runtime.h"
+#include "sites.h"
 
 namespace g4::emulation {
 
@@ -18,14 +18,12 @@ enum class Order { kAscending, kDescending, kSeeded };
 struct Options {
   Order order = Order::kAscending;
   uint64_t seed = 0;
-  // A mutation: the __syncthreads at this "file:line" does nothing. The tests drop each barrier in turn, and must notice.
-  std::string dropped_barrier;
+  bool truncating_tensor_cores = false;  // the second twin of the numerics (tensor.h)
 };
 
 Options& options();
 
-// Every "file:line" of a __syncthreads that was reached since the last clear().
-std::set<std::string>& barrier_sites();
+bool inside_allocation(const void* address, size_t bytes);  // of device memory, as a kernel sees it
 
 void fail(const std::string& sentence);  // the first sentence is kept
 const std::string& error();              // empty: nothing went wrong since clear_error()

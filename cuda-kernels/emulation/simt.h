@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "block.h"
+#include "device_memory.h"
 #include "runtime.h"
 
 #define __global__
@@ -18,10 +19,11 @@
 
 namespace g4::emulation {
 
-inline uint3 threadIdx, blockIdx;
-inline dim3 blockDim, gridDim;
+extern uint3 threadIdx, blockIdx;
+extern dim3 blockDim, gridDim;
 
-void launch_blocks(dim3 grid, dim3 threads, size_t dynamic_bytes, const std::function<void()>& kernel);
+// A launch that no GPU takes is an error at once; the kernel itself runs when the stream does.
+void launch_blocks(cudaStream_t stream, dim3 grid, dim3 threads, size_t dynamic_bytes, std::function<void()> kernel);
 
 inline void sync_threads(Site site) { Block::current().meet({Meeting::kBlockBarrier, site, 0, 0, 0}); }
 
@@ -42,6 +44,13 @@ T shuffle(Meeting meeting, Site site, unsigned mask, T value, int argument) {
   return value;
 }
 
+// A condition that keeps a thread inside its data (G4_GUARD). Where a test leaves it out, a thread that should stop goes on, but
+// only every other time, so that a loop ends one round late and not never.
+inline bool guarded(bool condition, Site site) {
+  const bool dropped = guard_sites().dropped(site);
+  return condition || (dropped && Block::current().slip_past());
+}
+
 }  // namespace g4::emulation
 
 using g4::emulation::blockDim;
@@ -57,4 +66,31 @@ using g4::emulation::threadIdx;
 #define __shfl_xor_sync(...) ::g4::emulation::shuffle(::g4::emulation::Meeting::kShuffleXor, G4_SITE, __VA_ARGS__)
 #define __shfl_down_sync(...) ::g4::emulation::shuffle(::g4::emulation::Meeting::kShuffleDown, G4_SITE, __VA_ARGS__)
 
+// Fibers run one at a time, so an atomic operation is a plain one.
+template <class T>
+T atomicAdd(T* at, T value) {
+  const T before = *at;
+  *at = T(before + value);
+  return before;
+}
+inline unsigned atomicOr(unsigned* at, unsigned bits) {
+  const unsigned before = *at;
+  *at = before | bits;
+  return before;
+}
+
+inline unsigned __float_as_uint(float value) {
+  unsigned bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+inline float __uint_as_float(unsigned bits) {
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b) {
+  __extension__ typedef unsigned __int128 wide;
+  return static_cast<unsigned long long>(wide(a) * b >> 64);
+}
 inline int __ffs(int bits) { return __builtin_ffs(bits); }

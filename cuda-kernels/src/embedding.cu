@@ -37,13 +37,13 @@ __global__ void __launch_bounds__(kThreads) embedding_backward_kernel(float* dw,
   const int64_t token = blockIdx.x;
   const int32_t id = ids[token];
   const int column = (int(blockIdx.y) * kThreads + int(threadIdx.x)) * V;
-  const bool has_column = column < width;
+  const bool has_column = G4_GUARD(column < width);
   float* out = dw + int64_t(id) * width + column;
   Floats<V> sum{};
   int turn = 0;
   for (int64_t step = 0; step < tokens; step += kThreads, turn ^= 1) {
     const int64_t mine = step + threadIdx.x;
-    const unsigned found = __ballot_sync(kAllLanes, mine < tokens && ids[mine] == id);
+    const unsigned found = __ballot_sync(kAllLanes, G4_GUARD(mine < tokens) && ids[mine] == id);
     if (threadIdx.x % kWarp == 0) masks[turn * kWarps + threadIdx.x / kWarp] = found;
     __syncthreads();
 #pragma unroll

@@ -11,12 +11,12 @@
 //
 // One block of 128 threads a row. At width 896 in bf16 a row is 112 vectors of 16 bytes, so each thread has one load under
 // way and an SM 16 * 1.8 KB = 28 KB: enough for 4.8 TB/s at 700 ns (25 KB an SM on 132 SMs). For that nvcc must not take more
-// than 32 registers a thread, and it does not (sm_90a). Backward it takes 42 in bf16: 10 blocks, two loads each, 35 KB.
+// than 32 registers a thread, and it does not (sm_90a). Backward it takes 40 in bf16 and fp16: 12 blocks, two loads each, 43
+// KB; its loops are not unrolled, which would cost registers and, in fp16, spills.
 //
 // dw without atomics: the rows are cut into chunks of kChunkRows, whatever the grid; a block sums its chunk in shared memory,
 // each thread its own columns, and writes one row of partials; a second kernel adds the partials of a column in fixed order.
-// They cost 4 bytes for every kChunkRows elements, twice: 1 byte an element on top of 6. The partials live in memory that is
-// allocated and freed in stream order, so no call waits and two streams never share them.
+// They cost 4 bytes for every kChunkRows elements, twice: 1 byte an element on top of 6. The partials are the workspace.
 #include "reduce.cuh"
 #include "vector.cuh"
 
@@ -37,7 +37,7 @@ __global__ void __launch_bounds__(kThreads) rmsnorm_kernel(T* y, T* x, const T* 
   G4_SHARED(float, partial, kWarps);
   const int64_t row = int64_t(blockIdx.x) * width;
   float squares[1] = {0.0f};
-  for (int i = int(threadIdx.x) * V; i < width; i += kThreads * V) {
+  for (int i = int(threadIdx.x) * V; G4_GUARD(i < width); i += kThreads * V) {
     Floats<V> a = load<V>(x + row + i);
     if constexpr (kAdd) {
       const Floats<V> d = load<V>(delta + row + i);
@@ -50,7 +50,7 @@ __global__ void __launch_bounds__(kThreads) rmsnorm_kernel(T* y, T* x, const T* 
   }
   block_sums<kWarps>(squares, partial);
   const float r = reciprocal_rms(squares[0], width, eps);
-  for (int i = int(threadIdx.x) * V; i < width; i += kThreads * V) {
+  for (int i = int(threadIdx.x) * V; G4_GUARD(i < width); i += kThreads * V) {
     Floats<V> a = load<V>(x + row + i);
     const Floats<V> g = load<V>(w + i);
 #pragma unroll
@@ -66,13 +66,14 @@ __global__ void __launch_bounds__(kThreads)
   G4_SHARED(float, partial, 2 * 2 * kWarps);
   G4_DYNAMIC_SHARED(float, dw);  // [width]; every thread touches its own columns only
   const int start = int(threadIdx.x) * V;
-  for (int i = start; i < width; i += kThreads * V) store_pack<V>(dw + i, Floats<V>{});
+  for (int i = start; G4_GUARD(i < width); i += kThreads * V) store_pack<V>(dw + i, Floats<V>{});
   const int64_t begin = int64_t(blockIdx.x) * kChunkRows;
-  const int64_t end = begin + kChunkRows < rows ? begin + kChunkRows : rows;
+  const int64_t end = G4_GUARD(rows < begin + kChunkRows) ? rows : begin + kChunkRows;
   for (int64_t row = begin; row < end; row++) {
     const int64_t at = row * width;
     float sums[2] = {0.0f, 0.0f};  // of x^2, of dy w x
-    for (int i = start; i < width; i += kThreads * V) {
+#pragma unroll 1
+    for (int i = start; G4_GUARD(i < width); i += kThreads * V) {
       const Floats<V> a = load<V>(x + at + i), g = load<V>(dy + at + i), weight = load<V>(w + i);
 #pragma unroll
       for (int k = 0; k < V; k++) {
@@ -83,7 +84,8 @@ __global__ void __launch_bounds__(kThreads)
     block_sums<kWarps>(sums, partial + (row & 1) * 2 * kWarps);
     const float r = reciprocal_rms(sums[0], width, eps);
     const float pull = r * r * (sums[1] / float(width));
-    for (int i = start; i < width; i += kThreads * V) {
+#pragma unroll 1
+    for (int i = start; G4_GUARD(i < width); i += kThreads * V) {
       const Floats<V> a = load<V>(x + at + i), g = load<V>(dy + at + i), weight = load<V>(w + i);
       Floats<V> sum = load<V>(dw + i), d;
 #pragma unroll
@@ -100,7 +102,7 @@ __global__ void __launch_bounds__(kThreads)
       store<V>(dx + at + i, d);
     }
   }
-  for (int i = start; i < width; i += kThreads * V) store_pack<V>(partials + int64_t(blockIdx.x) * width + i, load_pack<V>(dw + i));
+  for (int i = start; G4_GUARD(i < width); i += kThreads * V) store_pack<V>(partials + int64_t(blockIdx.x) * width + i, load_pack<V>(dw + i));
 }
 
 // dw += column sums of partials [chunks, width]. A block has 32 columns and 32 groups of chunks: group g adds chunks g, g + 32,
@@ -110,12 +112,13 @@ constexpr int kGroups = 32;
 __global__ void __launch_bounds__(kWarp * kGroups) add_columns_kernel(float* dw, const float* partials, int64_t chunks, int width) {
   G4_SHARED(float, group_sums, kGroups * kWarp);
   const int column = int(blockIdx.x) * kWarp + int(threadIdx.x);
+  const bool has_column = G4_GUARD(column < width);
   float sum = 0.0f;
-  if (column < width)
+  if (has_column)
     for (int64_t chunk = threadIdx.y; chunk < chunks; chunk += kGroups) sum += partials[chunk * width + column];
   group_sums[threadIdx.y * kWarp + threadIdx.x] = sum;
   __syncthreads();
-  if (threadIdx.y != 0 || column >= width) return;
+  if (threadIdx.y != 0 || !has_column) return;
   sum = dw[column];
   for (int group = 0; group < kGroups; group++) sum += group_sums[group * kWarp + threadIdx.x];
   dw[column] = sum;
@@ -148,26 +151,21 @@ int g4_add_rmsnorm(g4_stream stream, g4_ptr y, g4_ptr x, g4_cptr delta, g4_cptr 
   return rmsnorm<true>(stream, y, x, delta, w, rows, width, eps, dtype);
 }
 
-int g4_rmsnorm_backward(g4_stream stream, g4_ptr dx, g4_ptr dw, g4_cptr dy, g4_cptr x, g4_cptr w, int64_t rows, int64_t width, float eps, int accumulate, int dtype) {
+int64_t g4_rmsnorm_backward_workspace(int64_t rows, int64_t width) { return ceil_div(rows, kChunkRows) * width * int64_t(sizeof(float)); }
+
+int g4_rmsnorm_backward(g4_stream stream, g4_ptr dx, g4_ptr dw, g4_cptr dy, g4_cptr x, g4_cptr w, g4_ptr workspace, int64_t rows, int64_t width, float eps, int accumulate, int dtype) {
   if (rows == 0) return G4_OK;
   if (width > kMaxBackwardWidth) return G4_UNSUPPORTED;
   const int64_t chunks = ceil_div(rows, kChunkRows);
   return with_storage(dtype, [&](auto type) {
     using T = decltype(type);
-    const cudaStream_t order = static_cast<cudaStream_t>(stream);
-    void* memory = nullptr;
-    if (cudaMallocAsync(&memory, size_t(chunks * width) * sizeof(float), order) != cudaSuccess) return int(G4_OUT_OF_MEMORY);
-    float* partials = static_cast<float*>(memory);
-    const int launched = with_vector<T>(width, [&](auto vector) {
+    return with_vector<T>(width, [&](auto vector) {
       launch(rmsnorm_backward_kernel<T, decltype(vector)::value>, dim3(unsigned(chunks)), dim3(kThreads), size_t(width) * sizeof(float), stream,
-             static_cast<T*>(dx), partials, static_cast<const T*>(dy), static_cast<const T*>(x), static_cast<const T*>(w), rows, int(width), eps,
-             accumulate != 0);
+             static_cast<T*>(dx), static_cast<float*>(workspace), static_cast<const T*>(dy), static_cast<const T*>(x), static_cast<const T*>(w), rows,
+             int(width), eps, accumulate != 0);
+      launch(add_columns_kernel, dim3(unsigned(ceil_div(width, kWarp))), dim3(kWarp, kGroups), 0, stream, static_cast<float*>(dw),
+             static_cast<const float*>(workspace), chunks, int(width));
       return status();
     });
-    if (launched == G4_OK)
-      launch(add_columns_kernel, dim3(unsigned(ceil_div(width, kWarp))), dim3(kWarp, kGroups), 0, stream, static_cast<float*>(dw), partials, chunks, int(width));
-    const int added = status();
-    const bool freed = cudaFreeAsync(memory, order) == cudaSuccess;
-    return launched != G4_OK ? launched : added != G4_OK ? added : freed ? int(G4_OK) : int(G4_INTERNAL);
   });
 }

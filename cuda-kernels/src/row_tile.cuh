@@ -21,8 +21,8 @@ inline dim3 row_tile_block() { return dim3(kWarp, kTileRows); }
 template <class Body>
 __device__ __forceinline__ void for_row_tile(int64_t rows, int vectors, Body body) {
   const int vector = int(blockIdx.x * kWarp + threadIdx.x);
-  if (vector >= vectors) return;
-  for (int64_t row = int64_t(blockIdx.y) * kTileRows + threadIdx.y; row < rows; row += int64_t(gridDim.y) * kTileRows) body(row, vector);
+  if (!G4_GUARD(vector < vectors)) return;
+  for (int64_t row = int64_t(blockIdx.y) * kTileRows + threadIdx.y; G4_GUARD(row < rows); row += int64_t(gridDim.y) * kTileRows) body(row, vector);
 }
 
 }  // namespace g4::cuda

@@ -16,6 +16,10 @@ struct bf16 {
   uint16_t bits;
 };
 
+struct f16 {
+  uint16_t bits;
+};
+
 __device__ __forceinline__ float to_float(float value) { return value; }
 __device__ __forceinline__ float to_float(bf16 value) {
   const uint32_t bits = uint32_t(value.bits) << 16;
@@ -24,10 +28,14 @@ __device__ __forceinline__ float to_float(bf16 value) {
   return result;
 }
 
+__device__ __forceinline__ float to_float(f16 value) { return f16_value(value.bits); }
+
 template <class T>
 __device__ __forceinline__ T from_float(float value) {
   if constexpr (std::is_same_v<T, bf16>) {
     return bf16{bf16_bits(value)};
+  } else if constexpr (std::is_same_v<T, f16>) {
+    return f16{f16_bits(value)};
   } else {
     return value;
   }
@@ -81,6 +89,7 @@ template <class Body>
 int with_storage(int dtype, Body body) {
   if (dtype == G4_F32) return body(float{});
   if (dtype == G4_BF16) return body(bf16{});
+  if (dtype == G4_F16) return body(f16{});
   return G4_UNSUPPORTED;
 }
 

@@ -51,26 +51,34 @@ class Tensor {
   Tensor(const Doubles& x, int dtype) : Tensor(int64_t(x.size()), dtype) {
     for (int64_t i = 0; i < n_; i++) {
       if (dtype_ == G4_F32) {
-        static_cast<float*>(data_)[i] = float(x[i]);
+        static_cast<float*>(host())[i] = float(x[i]);
+      } else if (dtype_ == G4_F16) {
+        static_cast<cuda::f16*>(host())[i] = cuda::from_float<cuda::f16>(float(x[i]));
       } else {
-        static_cast<cuda::bf16*>(data_)[i] = cuda::from_float<cuda::bf16>(float(x[i]));
+        static_cast<cuda::bf16*>(host())[i] = cuda::from_float<cuda::bf16>(float(x[i]));
       }
     }
   }
-  explicit Tensor(const Ints& x) : Tensor(int64_t(x.size()), G4_I32) { std::memcpy(data_, x.data(), bytes()); }
-  Tensor(const Tensor& other) : Tensor(other.n_, other.dtype_) { std::memcpy(data_, other.data_, bytes()); }
+  explicit Tensor(int64_t bytes) : Tensor((bytes + 3) / 4, G4_F32) {}
+  explicit Tensor(const Ints& x) : Tensor(int64_t(x.size()), G4_I32) { std::memcpy(host(), x.data(), bytes()); }
+  Tensor(const Tensor& other) : Tensor(other.n_, other.dtype_) { std::memcpy(host(), other.host(), bytes()); }
   Tensor& operator=(const Tensor&) = delete;
   ~Tensor() { cudaFree(data_); }
 
-  int64_t bytes() const { return n_ * (dtype_ == G4_BF16 ? 2 : 4); }
+  int64_t bytes() const { return n_ * (dtype_ == G4_BF16 || dtype_ == G4_F16 ? 2 : 4); }
   void* data() const { return data_; }
+  void* host() const { return emulation::view(data_); }  // tests look behind the device's address
   Doubles get() const {
     Doubles x(n_);
-    for (int64_t i = 0; i < n_; i++)
-      x[i] = dtype_ == G4_F32 ? double(static_cast<float*>(data_)[i]) : double(cuda::to_float(static_cast<cuda::bf16*>(data_)[i]));
+    for (int64_t i = 0; i < n_; i++) {
+      if (dtype_ == G4_F32) x[i] = double(static_cast<float*>(host())[i]);
+      if (dtype_ == G4_I32) x[i] = double(static_cast<int32_t*>(host())[i]);
+      if (dtype_ == G4_BF16) x[i] = double(cuda::to_float(static_cast<cuda::bf16*>(host())[i]));
+      if (dtype_ == G4_F16) x[i] = double(cuda::to_float(static_cast<cuda::f16*>(host())[i]));
+    }
     return x;
   }
-  std::string bits() const { return std::string(static_cast<const char*>(data_), size_t(bytes())); }
+  std::string bits() const { return std::string(static_cast<const char*>(host()), size_t(bytes())); }
 
  private:
   static void* allocate(int64_t bytes) {

@@ -1,40 +1,16 @@
 // The cases of the row kernels: an op on fixed random inputs, what it wrote, and what it should have written.
 #pragma once
 
-#include <functional>
-
-#include "device_tensor.h"
+#include "case_test.h"
 
 namespace g4::test {
 
-struct Output {
-  std::string name;
-  std::string bits;
-  Doubles values;
-};
-
-struct Outputs {
-  int status = G4_OK;
-  std::vector<Output> all;
-  void add(const std::string& name, const Tensor& t) { all.push_back({name, t.bits(), t.get()}); }
-};
-
-struct Expected {
-  Doubles values;
-  double tolerance;  // of ||a - b|| / ||b||; 0: the very values
-};
-
-struct Case {
-  std::string name;
-  std::function<Outputs()> run;    // may be run any number of times
-  std::vector<Expected> expected;  // one for each output
-};
-
-// Round-off of the storage, in the norm: half an ulp of bf16 is 2^-9 at most, 1.7e-3 as a mean over mantissas.
-inline double tolerance(int dtype) { return dtype == G4_F32 ? 1e-6 : 2.5e-3; }
+// Round-off of the storage, in the norm: half an ulp of bf16 is 2^-9 at most, 1.7e-3 as a mean over mantissas; of fp16 an
+// eighth of that.
+inline double tolerance(int dtype) { return dtype == G4_F32 ? 1e-6 : dtype == G4_BF16 ? 2.5e-3 : 3.2e-4; }
 
 inline std::string title(const char* op, int64_t rows, int64_t width, int dtype) {
-  return std::string(op) + " " + std::to_string(rows) + "x" + std::to_string(width) + (dtype == G4_F32 ? " f32" : " bf16");
+  return std::string(op) + " " + std::to_string(rows) + "x" + std::to_string(width) + name_of(dtype);
 }
 
 inline void rmsnorm_cases(std::vector<Case>& cases, int64_t rows, int64_t width, int dtype) {
@@ -86,8 +62,8 @@ inline void rmsnorm_cases(std::vector<Case>& cases, int64_t rows, int64_t width,
     }
     cases.push_back({title(accumulate ? "rmsnorm_backward +=" : "rmsnorm_backward", rows, width, dtype), [=] {
       Outputs out;
-      const Tensor poison(rows * width, dtype), d(accumulate ? before : poison), sums(dw_before);
-      out.status = g4_rmsnorm_backward(nullptr, d.data(), sums.data(), dy.data(), x.data(), w.data(), rows, width, eps, accumulate, dtype);
+      const Tensor poison(rows * width, dtype), d(accumulate ? before : poison), sums(dw_before), workspace(g4_rmsnorm_backward_workspace(rows, width));
+      out.status = g4_rmsnorm_backward(nullptr, d.data(), sums.data(), dy.data(), x.data(), w.data(), workspace.data(), rows, width, eps, accumulate, dtype);
       out.add("dx", d);
       out.add("dw", sums);
       return out;
@@ -121,7 +97,7 @@ inline void rope_cases(std::vector<Case>& cases, int64_t rows, int64_t heads, in
     cases.push_back({title(inverse ? "rope inverse" : "rope", rows, heads * head_dim, dtype), [=] {
       Outputs out;
       const Tensor y(x);
-      char* start = static_cast<char*>(y.data()) + offset * (dtype == G4_BF16 ? 2 : 4);
+      char* start = static_cast<char*>(y.data()) + offset * (dtype == G4_F32 ? 4 : 2);
       out.status = g4_rope(nullptr, start, table.data(), at.data(), rows, heads, head_dim, stride, inverse, dtype);
       out.add("x", y);
       return out;
@@ -158,7 +134,7 @@ inline void swiglu_cases(std::vector<Case>& cases, int64_t rows, int64_t width, 
 // Ids repeat often, within 128 tokens and across them; the gradient must be the plain loop's to the bit.
 inline void embedding_cases(std::vector<Case>& cases, int64_t tokens, int64_t width, int dtype) {
   const int64_t vocab = 23;
-  Ints ids(tokens);
+  Ints ids(tokens + 128, 5);  // whoever reads past the last token finds one that fits
   for (int64_t t = 0; t < tokens; t++) ids[t] = int32_t(t % 3 == 0 ? 5 : generator()() % uint64_t(vocab - 1));  // the last id never occurs
   const Tensor w(normal(vocab * width), dtype), dy(normal(tokens * width), dtype), id(ids), before(normal(vocab * width), G4_F32);
   const Doubles ws = w.get(), gs = dy.get();
@@ -180,11 +156,66 @@ inline void embedding_cases(std::vector<Case>& cases, int64_t tokens, int64_t wi
   }, {{y, 0}, {dw, 0}}});
 }
 
+// Values on both sides of every rounding: ties, the largest and smallest numbers of fp16, infinities, NaN.
+inline void elementwise_cases(std::vector<Case>& cases, int64_t count) {
+  Doubles x = normal(count, 3);
+  const double edge[] = {65504, 65519, 65520, -65536, 0x1p-24, 0x1p-25, 0x1.8p-24, -0x1p-14, 0x1.ffcp-15, 3e38, -3e38, 1e-40, 1 + 0x1p-8, 1 + 0x1.8p-8, 1 + 0x1p-11, -0.0};
+  for (int64_t i = 0; i < std::min<int64_t>(16, count); i++) x[size_t(count - 1 - i)] = edge[i];
+  const auto rounded = [](const Doubles& in, int dtype) { return Tensor(in, dtype).get(); };
+  for (int from : {G4_F32, G4_BF16, G4_F16}) {
+    const Tensor source(x, from);
+    for (int to : {G4_F32, G4_BF16, G4_F16}) {
+      cases.push_back({"cast " + std::to_string(count) + name_of(from) + " to" + name_of(to), [=] {
+        Outputs out;
+        const Tensor result(count, to);
+        out.status = g4_cast(nullptr, result.data(), to, source.data(), from, count);
+        out.add("dst", result);
+        return out;
+      }, {{rounded(source.get(), to), 0, true}}});
+    }
+    const Tensor other(normal(count), from);
+    Doubles sum = other.get();
+    for (int64_t i = 0; i < count; i++) sum[i] = double(float(sum[i]) + float(source.get()[i]));
+    cases.push_back({"add " + std::to_string(count) + name_of(from), [=] {
+      Outputs out;
+      const Tensor result(other);
+      out.status = g4_add(nullptr, result.data(), source.data(), count, from);
+      out.add("dst", result);
+      return out;
+    }, {{rounded(sum, from), 0, true}}});
+  }
+}
+
+// Some rows of a [n, k] weight to and from another type, and the bytes around them.
+inline void weight_rows_cases(std::vector<Case>& cases, int64_t row0, int64_t rows, int64_t n, int64_t k) {
+  const Tensor matrix(normal(n * k), G4_BF16), part(normal(rows * k), G4_F16), floats(normal(n * k), G4_F32);
+  Doubles packed = matrix.get(), unpacked(packed.begin() + row0 * k, packed.begin() + (row0 + rows) * k);
+  const Doubles in = part.get();
+  for (int64_t i = 0; i < rows * k; i++) packed[row0 * k + i] = Tensor(Doubles{in[i]}, G4_BF16).get()[0];
+  cases.push_back({title("pack and unpack rows", rows, k, G4_BF16), [=] {
+    Outputs out;
+    const Tensor whole(matrix), copy(n * k, G4_BF16), back(rows * k, G4_F32), narrow(n * k, G4_BF16);
+    out.status = g4_unpack_rows(nullptr, back.data(), G4_F32, whole.data(), G4_BF16, row0, rows, n, k);
+    if (out.status == G4_OK) out.status = g4_pack_rows(nullptr, whole.data(), G4_BF16, part.data(), G4_F16, row0, rows, n, k);
+    if (out.status == G4_OK) out.status = g4_copy(nullptr, copy.data(), whole.data(), whole.bytes());
+    if (out.status == G4_OK) out.status = g4_fill_zero(nullptr, whole.data(), whole.bytes());
+    if (out.status == G4_OK) out.status = g4_cast_packed(nullptr, narrow.data(), floats.data(), n, k);
+    out.add("unpacked", back);
+    out.add("packed", copy);
+    out.add("zeros", whole);
+    out.add("cast", narrow);
+    return out;
+  }, {{unpacked, 0, true}, {packed, 0, true}, {Doubles(n * k, 0.0), 0, true}, {Tensor(floats.get(), G4_BF16).get(), 0, true}}});
+}
+
 // Widths below, at and above a vector, a warp and a block; no multiple of a vector in half of them. No width 1: there the
 // gradient of a norm is what cancellation leaves of it, so its relative error says nothing.
 inline std::vector<Case> row_cases() {
   std::vector<Case> cases;
-  for (int dtype : {G4_F32, G4_BF16}) {
+  for (int64_t count : {1, 13, 2056, 4096}) elementwise_cases(cases, count);
+  weight_rows_cases(cases, 3, 5, 11, 7);
+  weight_rows_cases(cases, 32, 32, 96, 64);
+  for (int dtype : {G4_F32, G4_BF16, G4_F16}) {
     for (int64_t width : {3, 5, 64, 250, 896, 1030}) rmsnorm_cases(cases, width == 64 ? 283 : 19, width, dtype);
     rope_cases(cases, 21, 3, 64, 0, 0, dtype);
     rope_cases(cases, 21, 2, 64, 128, 64, dtype);

@@ -167,8 +167,10 @@ int g4_add_rmsnorm(g4_stream stream, g4_ptr y, g4_ptr x, g4_cptr delta, g4_cptr 
   return stream_of(stream).kernels().add_rmsnorm(stream, y, x, delta, w, rows, width, eps, dtype);
 }
 
-int g4_rmsnorm_backward(g4_stream stream, g4_ptr dx, g4_ptr dw, g4_cptr dy, g4_cptr x, g4_cptr w, int64_t rows, int64_t width, float eps, int accumulate, int dtype) {
-  return stream_of(stream).kernels().rmsnorm_backward(stream, dx, dw, dy, x, w, rows, width, eps, accumulate, dtype);
+int64_t g4_rmsnorm_backward_workspace(int64_t, int64_t) { return 0; }
+
+int g4_rmsnorm_backward(g4_stream stream, g4_ptr dx, g4_ptr dw, g4_cptr dy, g4_cptr x, g4_cptr w, g4_ptr workspace, int64_t rows, int64_t width, float eps, int accumulate, int dtype) {
+  return stream_of(stream).kernels().rmsnorm_backward(stream, dx, dw, dy, x, w, workspace, rows, width, eps, accumulate, dtype);
 }
 
 int g4_rope(g4_stream stream, g4_ptr x, g4_cptr cos_sin, g4_cptr positions_i32, int64_t rows, int64_t heads, int64_t head_dim, int64_t row_stride, int inverse, int dtype) {
@@ -219,8 +221,10 @@ int g4_filtered_probs(g4_stream stream, g4_ptr probs, g4_ptr logits, g4_cptr his
   return stream_of(stream).kernels().filtered_probs(stream, probs, logits, history_i32, history_start_i32, rows, vocab, settings);
 }
 
-int g4_sum_squares(g4_stream stream, g4_ptr out_f64, g4_cptr grad, int64_t count) {
-  return stream_of(stream).kernels().sum_squares(stream, out_f64, grad, count);
+int64_t g4_sum_squares_workspace(int64_t) { return 0; }
+
+int g4_sum_squares(g4_stream stream, g4_ptr out_f64, g4_cptr grad, g4_ptr workspace, int64_t count) {
+  return stream_of(stream).kernels().sum_squares(stream, out_f64, grad, workspace, count);
 }
 
 int g4_adamw(g4_stream stream, g4_ptr weight, int weight_dtype, int packed, g4_ptr master, g4_ptr m, g4_ptr v, g4_cptr grad, int64_t count, const g4_adamw_settings* settings) {

@@ -387,7 +387,7 @@ void test_sum_squares(const std::vector<Device>& all, int64_t count) {
   double first[2] = {};
   for (const Device& d : all) {
     double out[2] = {2.0, 1.0};
-    check(d.kernels->sum_squares(d.stream, out, g.data(), count) == G4_OK, "sum_squares");
+    check(d.kernels->sum_squares(d.stream, out, g.data(), nullptr, count) == G4_OK, "sum_squares");
     check(std::abs(out[0] - want) <= 1e-12 * want && out[1] == 1.0, "sum_squares " + d.name + " count=" + std::to_string(count));
     if (&d == &all.front()) std::memcpy(first, out, sizeof out);
     check(std::memcmp(first, out, sizeof out) == 0, "sum_squares: bits differ " + d.name);
@@ -396,7 +396,7 @@ void test_sum_squares(const std::vector<Device>& all, int64_t count) {
     bad[0] = std::numeric_limits<float>::infinity();
     bad[count - 1] = std::numeric_limits<float>::quiet_NaN();
     double counted[2] = {};
-    d.kernels->sum_squares(d.stream, counted, bad.data(), count);
+    d.kernels->sum_squares(d.stream, counted, bad.data(), nullptr, count);
     check(counted[1] == 2.0, "sum_squares counts non-finite " + d.name);
   }
 }

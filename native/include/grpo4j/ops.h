@@ -5,7 +5,8 @@
  *
  * Rules that hold for every function here
  *   - It takes plain addresses, sizes and a stream; it returns a g4_status; it keeps no state, allocates nothing and
- *     never throws. Shapes, types and bounds were checked by the caller (io.github.grpo4j.backend).
+ *     never throws. An op that needs memory of its own takes `workspace`, of as many bytes as g4_<op>_workspace says
+ *     (on the CPU 0, and NULL: there the stream has scratch); it may be reused by the next op of the stream. Shapes, types and bounds were checked by the caller (io.github.grpo4j.backend).
  *   - Addresses are device addresses of the back end, 64-byte aligned at the start of each tensor. Matrices are
  *     row-major and dense unless a stride is passed; strides are in elements.
  *   - `dtype` is the storage type of activations and weights (G4_F32 or G4_BF16). Arithmetic, reductions, statistics
@@ -85,7 +86,8 @@ G4_API int g4_rmsnorm(g4_stream stream, g4_ptr y, g4_cptr x, g4_cptr w, int64_t 
 /* x += delta, then y = rmsnorm(x): the residual add and the next norm in one pass over memory */
 G4_API int g4_add_rmsnorm(g4_stream stream, g4_ptr y, g4_ptr x, g4_cptr delta, g4_cptr w, int64_t rows, int64_t width, float eps, int dtype);
 /* dx = (dx if accumulate) + d rmsnorm; dw (f32 [width]) += */
-G4_API int g4_rmsnorm_backward(g4_stream stream, g4_ptr dx, g4_ptr dw, g4_cptr dy, g4_cptr x, g4_cptr w, int64_t rows, int64_t width, float eps, int accumulate, int dtype);
+G4_API int64_t g4_rmsnorm_backward_workspace(int64_t rows, int64_t width);
+G4_API int g4_rmsnorm_backward(g4_stream stream, g4_ptr dx, g4_ptr dw, g4_cptr dy, g4_cptr x, g4_cptr w, g4_ptr workspace, int64_t rows, int64_t width, float eps, int accumulate, int dtype);
 
 /* ---- rotary embeddings, half-rotation layout, in place -------------------------------------------------------------- */
 /* x: `heads` heads of head_dim side by side in rows of row_stride elements. cos_sin f32 [max_position, head_dim]: the
@@ -163,8 +165,10 @@ G4_API int g4_sample(g4_stream stream, g4_ptr token_i32, g4_ptr logprob, g4_ptr 
 G4_API int g4_filtered_probs(g4_stream stream, g4_ptr probs, g4_ptr logits, g4_cptr history_i32, g4_cptr history_start_i32, int64_t rows, int64_t vocab, const g4_sampling* settings);
 
 /* ---- optimizer --------------------------------------------------------------------------------------------------------- */
-/* out f64 [2]: sum of squares, number of non-finite elements; added to what is there, in chunks of fixed order. */
-G4_API int g4_sum_squares(g4_stream stream, g4_ptr out_f64, g4_cptr grad, int64_t count);
+/* out f64 [2]: sum of squares, number of non-finite elements; added to what is there, in chunks of fixed order. (With a
+ * non-finite element the sum is not finite either.) */
+G4_API int64_t g4_sum_squares_workspace(int64_t count);
+G4_API int g4_sum_squares(g4_stream stream, g4_ptr out_f64, g4_cptr grad, g4_ptr workspace, int64_t count);
 typedef struct g4_adamw_settings {
   double beta1, beta2; /* not float: 1 - 0.999f is off by 1.3e-5 */
   float learning_rate, epsilon, weight_decay;
@@ -173,7 +177,8 @@ typedef struct g4_adamw_settings {
 } g4_adamw_settings;
 /* Decoupled weight decay (Loshchilov & Hutter 2017): master *= 1 - lr wd; m, v updated; master -= lr m^ / (sqrt(v^) + eps).
  * All fp32, one index. weight: the storage-type copy that kernels read, rounded from master in the same pass: same order for
- * F32 (may be master itself) and for 1-D parameters, pair order for packed BF16 (packed != 0). */
+ * F32 (may be master itself) and for 1-D parameters, pair order for packed BF16 (packed != 0). F16 is never packed on the CPU,
+ * where no kernel reads it: it serves weights that a GPU reads and a CPU updates. */
 G4_API int g4_adamw(g4_stream stream, g4_ptr weight, int weight_dtype, int packed, g4_ptr master, g4_ptr m, g4_ptr v, g4_cptr grad, int64_t count, const g4_adamw_settings* settings);
 
 /* ---- what a CPU can do at most (of the CPU back end only; no op of a model) ---------------------------------------------- */

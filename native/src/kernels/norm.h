@@ -92,7 +92,7 @@ inline void rmsnorm_backward_row(T* dx, float* dw, const T* dy, const T* x, cons
   });
 }
 
-inline int rmsnorm_backward(g4_stream handle, g4_ptr dx, g4_ptr dw, g4_cptr dy, g4_cptr x, g4_cptr w, int64_t rows, int64_t width, float eps, int accumulate, int dtype) {
+inline int rmsnorm_backward(g4_stream handle, g4_ptr dx, g4_ptr dw, g4_cptr dy, g4_cptr x, g4_cptr w, g4_ptr, int64_t rows, int64_t width, float eps, int accumulate, int dtype) {
   constexpr int64_t kChunkRows = 32;
   Stream& stream = stream_of(handle);
   const int64_t stride = padded(width);

@@ -59,7 +59,7 @@ struct AdamW {
 
 inline int adamw(g4_stream stream, g4_ptr weight, int weight_dtype, int packed, g4_ptr master, g4_ptr m_f32, g4_ptr v_f32, g4_cptr grad_f32,
                  int64_t count, const g4_adamw_settings* settings) {
-  if (weight_dtype != G4_F32 && weight_dtype != G4_BF16) return G4_UNSUPPORTED;
+  if (weight_dtype != G4_F32 && weight_dtype != G4_BF16 && !(weight_dtype == G4_F16 && packed == 0)) return G4_UNSUPPORTED;
   const AdamW step(*settings);
   float* p = static_cast<float*>(master);
   float* m = static_cast<float*>(m_f32);
@@ -67,6 +67,7 @@ inline int adamw(g4_stream stream, g4_ptr weight, int weight_dtype, int packed, 
   const float* grad = static_cast<const float*>(grad_f32);
   float* plain = weight_dtype == G4_F32 && weight != master ? static_cast<float*>(weight) : nullptr;
   bf16* half = weight_dtype == G4_BF16 ? static_cast<bf16*>(weight) : nullptr;
+  f16* ieee_half = weight_dtype == G4_F16 ? static_cast<f16*>(weight) : nullptr;
   // Pieces are multiples of 64 elements, and so is a packed matrix: no group of pairs is cut.
   for_pieces(stream_of(stream), count, [&](int64_t begin, int64_t end) {
     if (half != nullptr && packed != 0) {
@@ -84,12 +85,15 @@ inline int adamw(g4_stream stream, g4_ptr weight, int weight_dtype, int packed, 
       const V updated = step.apply(p + i, m + i, v + i, grad + i);
       if (plain != nullptr) updated.store(plain + i);
       if (half != nullptr) updated.store(half + i);
+      if (ieee_half != nullptr) updated.store(ieee_half + i);
     }
     if (i < end) {
       const int rest = int(end - i);
       const V updated = step.apply(p + i, m + i, v + i, grad + i, rest);
       if (plain != nullptr) updated.store(plain + i, rest);
       if (half != nullptr) updated.store(half + i, rest);
+      if (ieee_half != nullptr)
+        for (int j = 0; j < rest; j++) ieee_half[i + j] = to_f16(p[i + j]);
     }
   });
   return G4_OK;
@@ -122,7 +126,7 @@ inline void sum_chunk(const float* grad, int64_t count, double* out) {
   out[1] = double(bad[0]);
 }
 
-inline int sum_squares(g4_stream stream, g4_ptr out_f64, g4_cptr grad_f32, int64_t count) {
+inline int sum_squares(g4_stream stream, g4_ptr out_f64, g4_cptr grad_f32, g4_ptr, int64_t count) {
   Stream& s = stream_of(stream);
   const float* grad = static_cast<const float*>(grad_f32);
   double* out = static_cast<double*>(out_f64);

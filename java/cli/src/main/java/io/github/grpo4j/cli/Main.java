@@ -25,6 +25,7 @@ import picocli.CommandLine.Command;
       InspectCommand.class,
       PlanCommand.class,
       BenchCommand.class,
+      DoctorCommand.class,
       CommandLine.HelpCommand.class
     })
 public final class Main implements Runnable {

@@ -4,6 +4,7 @@ import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.train.ModelLocation;
 import io.github.grpo4j.train.ModelSession;
 import io.github.grpo4j.train.config.BackendOptions;
+import io.github.grpo4j.train.config.BackendOptions.Device;
 import picocli.CommandLine.Option;
 
 /** Options of every command that runs a model. */
@@ -14,6 +15,9 @@ final class ModelOptions {
 
   @Option(names = "--dtype", defaultValue = "f32", description = "Storage of weights and activations: ${COMPLETION-CANDIDATES} (f32).")
   private DTypeOption dtype;
+
+  @Option(names = "--device", defaultValue = "auto", description = "What to run on: ${COMPLETION-CANDIDATES}; auto takes a usable GPU (auto).")
+  private DeviceOption device;
 
   @Option(names = "--threads", defaultValue = "0", paramLabel = "N", description = "Threads of the CPU back end; 0 takes all cores (0).")
   private int threads;
@@ -30,8 +34,21 @@ final class ModelOptions {
     }
   }
 
+  /** The kinds of device. */
+  enum DeviceOption {
+    auto(Device.AUTO),
+    cpu(Device.CPU),
+    cuda(Device.CUDA);
+
+    final Device device;
+
+    DeviceOption(Device device) {
+      this.device = device;
+    }
+  }
+
   /** Weights, and the tokenizer if there is one. */
   ModelSession open() {
-    return ModelSession.open(ModelLocation.find(model).model(), dtype.dtype, new BackendOptions(BackendOptions.Device.AUTO, threads));
+    return ModelSession.open(ModelLocation.find(model).model(), dtype.dtype, new BackendOptions(device.device, threads));
   }
 }

@@ -245,6 +245,23 @@ public interface Backend extends AutoCloseable {
    */
   void adamw(Tensor weight, Tensor master, Tensor m, Tensor v, Tensor grad, AdamWSettings settings);
 
+  // ---- work that is done again and again ----
+
+  /** Remembers sequences of calls, such as those of a decoding step, so that a back end can queue each as a whole. */
+  interface Replay extends AutoCloseable {
+    /**
+     * Runs the work, or what was recorded of it. Work of equal keys makes the same calls on the same memory with the same
+     * settings every time, and none that moves data between host and device; only what the tensors hold differs.
+     */
+    void run(Object key, Runnable work);
+
+    @Override
+    void close();
+  }
+
+  /** To be closed before the tensors that its work names. */
+  Replay replay();
+
   @Override
   void close();
 }

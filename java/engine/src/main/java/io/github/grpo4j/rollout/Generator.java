@@ -71,6 +71,7 @@ public final class Generator implements AutoCloseable {
   private final KvCache cache;
   private final BlockAllocator allocator;
   private final Arena arena;
+  private final Backend.Replay replay;
   private final int maxBlocks;
 
   /**
@@ -92,6 +93,7 @@ public final class Generator implements AutoCloseable {
     this.cache = new KvCache(backend, model.config(), model.weights().dtype(), limits.kvBlocks());
     this.allocator = new BlockAllocator(limits.kvBlocks());
     this.arena = new Arena(backend, workingBytes(model.config(), model.weights().dtype(), limits), "rollout", "rollout.max_rows");
+    this.replay = backend.replay();
   }
 
   /** Bytes of all memory of a generator, the cache included. */
@@ -122,9 +124,13 @@ public final class Generator implements AutoCloseable {
 
   @Override
   public void close() {
+    replay.close();
     arena.close();
     cache.close();
   }
+
+  /** What the calls of a decoding step depend on: its tensors lie at the same places whenever it has as many rows. */
+  private record StepKey(int rows, SamplingSettings settings) {}
 
   /** One call of {@link #generate}. */
   private final class Run {
@@ -275,48 +281,63 @@ public final class Generator implements AutoCloseable {
         arrays.addRow(row.inputToken(), row.cached(), row.nextSlot(allocator));
         arrays.endSequence(row.blocks, maxBlocks, row.cached() + 1);
       }
-      Tensor normed = model.decode(arrays.upload(backend, arena), cache, arena);
+      KvCache.Step inputs = arrays.upload(backend, arena);
+      Tensor counters = counters();
       Tensor logits = arena.tensor(DType.F32, count, model.config().vocabSize());
-      model.logits(logits, normed);
-      long sampleStart = System.nanoTime();
-      decodeNanos += sampleStart - start;
-      sample(logits);
+      Tensor token = arena.tensor(DType.I32, count);
+      Tensor logprob = arena.tensor(DType.F32, count);
+      Tensor entropy = arena.tensor(DType.F32, count);
+      long[] sampleStart = {0};
+      Runnable decode = () -> {
+        model.logits(logits, model.decode(inputs, cache, arena));
+        sampleStart[0] = System.nanoTime();
+      };
+      if (settings.repetitionPenalty() == 1) {
+        replay.run(new StepKey(count, settings), () -> {
+          decode.run();
+          backend.sample(token, logprob, entropy, logits, counters, null, null, settings);
+        });
+      } else {
+        decode.run();
+        sampleWithHistory(token, logprob, entropy, logits, counters);
+      }
+      if (sampleStart[0] == 0) {
+        sampleStart[0] = System.nanoTime();
+      }
+      decodeNanos += sampleStart[0] - start;
+      collect(token, logprob, entropy);
       arena.reset(0);
       decodeSteps++;
       decodedRows += count;
-      sampleNanos += System.nanoTime() - sampleStart;
+      sampleNanos += System.nanoTime() - sampleStart[0];
     }
 
-    private void sample(Tensor logits) {
-      int count = rows.size();
-      int[] counters = new int[4 * count];
-      for (int r = 0; r < count; r++) {
+    private Tensor counters() {
+      int[] counters = new int[4 * rows.size()];
+      for (int r = 0; r < rows.size(); r++) {
         AnswerRow row = rows.get(r);
         counters[4 * r] = step;
         counters[4 * r + 1] = row.group.request.problem();
         counters[4 * r + 2] = row.answer;
         counters[4 * r + 3] = row.drawn();
       }
-      Tensor counterTensor = arena.tensor(DType.I32, count, 4);
-      backend.upload(counterTensor, counters, 0);
-      Tensor history = null;
-      Tensor historyStart = null;
-      if (settings.repetitionPenalty() != 1) {
-        int[] starts = new int[count + 1];
-        int[] ids = new int[rows.stream().mapToInt(row -> row.group.request.promptIds().length + row.drawn()).sum()];
-        for (int r = 0; r < count; r++) {
-          starts[r + 1] = rows.get(r).copyHistory(ids, starts[r]);
-        }
-        history = arena.tensor(DType.I32, ids.length);
-        backend.upload(history, ids, 0);
-        historyStart = arena.tensor(DType.I32, count + 1);
-        backend.upload(historyStart, starts, 0);
+      Tensor tensor = arena.tensor(DType.I32, rows.size(), 4);
+      backend.upload(tensor, counters, 0);
+      return tensor;
+    }
+
+    private void sampleWithHistory(Tensor token, Tensor logprob, Tensor entropy, Tensor logits, Tensor counters) {
+      int count = rows.size();
+      int[] starts = new int[count + 1];
+      int[] ids = new int[rows.stream().mapToInt(row -> row.group.request.promptIds().length + row.drawn()).sum()];
+      for (int r = 0; r < count; r++) {
+        starts[r + 1] = rows.get(r).copyHistory(ids, starts[r]);
       }
-      Tensor token = arena.tensor(DType.I32, count);
-      Tensor logprob = arena.tensor(DType.F32, count);
-      Tensor entropy = arena.tensor(DType.F32, count);
-      backend.sample(token, logprob, entropy, logits, counterTensor, history, historyStart, settings);
-      collect(token, logprob, entropy);
+      Tensor history = arena.tensor(DType.I32, ids.length);
+      backend.upload(history, ids, 0);
+      Tensor historyStart = arena.tensor(DType.I32, count + 1);
+      backend.upload(historyStart, starts, 0);
+      backend.sample(token, logprob, entropy, logits, counters, history, historyStart, settings);
     }
 
     private void collect(Tensor token, Tensor logprob, Tensor entropy) {

@@ -65,7 +65,7 @@ public final class Evaluation implements AutoCloseable {
 
   /** One line on what it runs on. */
   public String device() {
-    return session.backend().description();
+    return session.device();
   }
 
   /**

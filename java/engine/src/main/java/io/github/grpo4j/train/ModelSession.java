@@ -1,8 +1,11 @@
 package io.github.grpo4j.train;
 
 import io.github.grpo4j.backend.Backend;
+import io.github.grpo4j.backend.BackendException;
 import io.github.grpo4j.backend.CpuBackend;
+import io.github.grpo4j.backend.CudaBackend;
 import io.github.grpo4j.backend.DType;
+import io.github.grpo4j.backend.cuda.CudaInstallation;
 import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelDirectory;
 import io.github.grpo4j.model.ModelWeights;
@@ -10,7 +13,6 @@ import io.github.grpo4j.model.RandomWeights;
 import io.github.grpo4j.text.TextException;
 import io.github.grpo4j.text.Tokenizer;
 import io.github.grpo4j.train.config.BackendOptions;
-import io.github.grpo4j.train.config.ConfigException;
 import io.github.grpo4j.train.config.RunConfig;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,6 +26,7 @@ import java.util.function.Function;
 public final class ModelSession implements AutoCloseable {
   private final Resources resources = new Resources();
   private final Path directory;
+  private final BackendOptions options;
   private final Backend backend;
   private final ModelWeights weights;
   private final Optional<Tokenizer> tokenizer;
@@ -31,6 +34,7 @@ public final class ModelSession implements AutoCloseable {
   /** Tokenizer and weights are read at the same time: the one is work for one core, the other mostly waits for memory. */
   private ModelSession(Path directory, BackendOptions options, Function<Backend, ModelWeights> loader) {
     this.directory = directory;
+    this.options = options;
     CompletableFuture<Optional<Tokenizer>> reading = CompletableFuture.supplyAsync(() -> readTokenizer(directory));
     resources.own(() -> reading.thenAccept(read -> read.ifPresent(Tokenizer::close)));
     try {
@@ -67,12 +71,23 @@ public final class ModelSession implements AutoCloseable {
         RandomWeights.create(backend, ModelConfig.read(directory), config.model().dtype(), config.training().seed()));
   }
 
-  /** The back end that the options ask for. */
+  /**
+   * The back end that the options ask for.
+   *
+   * @throws BackendException if that is CUDA and it cannot be used here
+   */
   public static Backend openBackend(BackendOptions options) {
-    if (options.device() == BackendOptions.Device.CUDA) {
-      throw new ConfigException("backend.device is cuda, but this build has no CUDA back end; use cpu or auto");
-    }
-    return CpuBackend.create(options.resolvedThreads());
+    return switch (options.device()) {
+      case CPU -> CpuBackend.create(options.resolvedThreads());
+      case CUDA -> CudaBackend.create();
+      case AUTO -> CudaInstallation.find().usable() ? CudaBackend.create() : CpuBackend.create(options.resolvedThreads());
+    };
+  }
+
+  /** What {@link #openBackend} opens, in a line for people; where AUTO did without a GPU, with the reason. */
+  public static String describe(Backend backend, BackendOptions options) {
+    boolean fellBack = options.device() == BackendOptions.Device.AUTO && !CudaInstallation.find().usable();
+    return backend.description() + (fellBack ? " (no GPU: " + CudaInstallation.find().problem().get() + ")" : "");
   }
 
   public Path directory() {
@@ -81,6 +96,11 @@ public final class ModelSession implements AutoCloseable {
 
   public Backend backend() {
     return backend;
+  }
+
+  /** One line on what the model runs on. */
+  public String device() {
+    return describe(backend, options);
   }
 
   public ModelWeights weights() {

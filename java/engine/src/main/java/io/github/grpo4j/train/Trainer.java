@@ -153,7 +153,7 @@ public final class Trainer implements AutoCloseable {
 
   /** Runs until step {@code lastStep} is done, at most to the end; a later run goes on from there. */
   public Outcome run(int lastStep) {
-    listener.started(state.step() + 1, totalSteps, directory.startedFrom() + "; on " + session.backend().description());
+    listener.started(state.step() + 1, totalSteps, directory.startedFrom() + "; on " + session.device());
     if (trainProblems.skipped() > 0) {
       listener.warning(trainProblems.skipped() + " training problems are left out: their prompts have more than data.max_prompt_tokens = "
           + config.data().maxPromptTokens() + " tokens");

@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.grpo4j.backend.Backend;
-import io.github.grpo4j.backend.CpuBackend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.Layout;
 import io.github.grpo4j.backend.Tensor;
@@ -46,7 +45,7 @@ public final class OpenModel implements AutoCloseable {
   }
 
   public static OpenModel load(Path directory, DType dtype, int threads, int maxPositions) {
-    Backend backend = CpuBackend.create(threads);
+    Backend backend = TestBackends.open(threads);
     return new OpenModel(backend, ModelDirectory.load(backend, directory, dtype), maxPositions);
   }
 
@@ -56,7 +55,7 @@ public final class OpenModel implements AutoCloseable {
   }
 
   public static OpenModel random(ModelConfig config, DType dtype, int threads, long seed) {
-    Backend backend = CpuBackend.create(threads);
+    Backend backend = TestBackends.open(threads);
     return new OpenModel(backend, RandomWeights.create(backend, config, dtype, seed), config.maxPositions());
   }
 

@@ -27,11 +27,11 @@ public final class TestDevice implements AutoCloseable {
   }
 
   public static TestDevice cpu(int threads) {
-    return new TestDevice(CpuBackend.create(threads));
+    return new TestDevice(TestBackends.open(threads));
   }
 
   public static TestDevice cpu(int threads, CpuBackend.Isa limit) {
-    return new TestDevice(CpuBackend.create(threads, limit));
+    return new TestDevice(TestBackends.open(threads, limit));
   }
 
   public Backend backend() {
