@@ -83,15 +83,19 @@ if(_cuda)
     list(APPEND _objects ${_object})
     list(APPEND _tables ${_table})
   endforeach()
+  # One target makes the files, so that two that need them do not both do so.
+  add_custom_target(cuda_objects DEPENDS ${_objects} ${_tables})
   set_source_files_properties(${_objects} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
   add_library(grpo4j_cuda SHARED ${_objects})
   set_target_properties(grpo4j_cuda PROPERTIES LINKER_LANGUAGE CXX)
+  add_dependencies(grpo4j_cuda cuda_objects)
   target_link_libraries(grpo4j_cuda PRIVATE ${_cudart} dl rt pthread)
   target_link_options(grpo4j_cuda PRIVATE -Wl,--no-undefined -static-libstdc++ -static-libgcc -Wl,--exclude-libs,ALL)
   # What every kernel takes of a multiprocessor, in one file.
   add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/cuda-kernels.txt COMMAND sh -c "cat \"$@\" | tee ${CMAKE_BINARY_DIR}/cuda-kernels.txt" table ${_tables}
     DEPENDS ${_tables} COMMENT "Registers and static shared memory of the CUDA kernels" VERBATIM)
   add_custom_target(cuda_kernel_table ALL DEPENDS ${CMAKE_BINARY_DIR}/cuda-kernels.txt)
+  add_dependencies(cuda_kernel_table cuda_objects)
 else()
   message(STATUS "CUDA kernels: not compiled (GRPO4J_CUDA=${GRPO4J_CUDA})")
   # A library of an earlier build would go into the jar.

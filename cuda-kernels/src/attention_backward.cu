@@ -148,6 +148,7 @@ __global__ void __launch_bounds__(kSumThreads) attention_children_kernel(Backwar
   for (int row = first; row < first + kSumRows && G4_GUARD(row < rows); row++)
     for (int i = int(threadIdx.x); G4_GUARD(i < 2 * width); i += kSumThreads) {
       float sum = all.workspace[int64_t(own + row) * 2 * width + i];
+#pragma unroll 1  // unrolled, it spills
       for (int child = parent + 1; child < batch.segments; child++)
         if (batch.parents[child] == parent && batch.length(child) > 0) sum += all.workspace[int64_t(all.workspace_rows[child] + row) * 2 * width + i];
       const int64_t at = int64_t(batch.cu_seqlens[parent] + row) * batch.kv_stride;

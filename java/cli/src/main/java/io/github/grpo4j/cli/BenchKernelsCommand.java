@@ -29,7 +29,7 @@ final class BenchKernelsCommand implements Callable<Integer> {
   public Integer call() {
     ModelConfig model = options.config();
     Terminal terminal = Terminal.detect();
-    try (CpuBackend backend = options.openBackend()) {
+    try (CpuBackend backend = options.openProcessor()) {
       CpuCeilings ceilings = CpuCeilings.measure(backend, options.dtype());
       if (options.json) {
         JsonLines.print(System.out, JsonLines.JSON.createObjectNode().put("ceiling", backend.description())

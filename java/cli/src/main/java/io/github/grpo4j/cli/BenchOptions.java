@@ -8,6 +8,8 @@ import io.github.grpo4j.model.ModelDirectory;
 import io.github.grpo4j.model.ModelWeights;
 import io.github.grpo4j.model.RandomWeights;
 import io.github.grpo4j.train.ModelLocation;
+import io.github.grpo4j.train.ModelSession;
+import io.github.grpo4j.train.config.BackendOptions;
 import java.nio.file.Path;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Option;
@@ -21,6 +23,10 @@ final class BenchOptions {
 
   @Option(names = "--dtype", defaultValue = "f32", description = "Storage of weights and activations: ${COMPLETION-CANDIDATES} (f32).")
   private ModelOptions.DTypeOption dtype;
+
+  @Option(names = "--device", defaultValue = "auto",
+      description = "What to run on: ${COMPLETION-CANDIDATES}; auto takes a usable GPU (auto). kernels runs on the processor.")
+  private ModelOptions.DeviceOption device;
 
   @Option(names = "--threads", defaultValue = "0", paramLabel = "N", description = "Threads of the CPU back end; 0 takes all cores (0).")
   private int threads;
@@ -38,8 +44,17 @@ final class BenchOptions {
     private Path random;
   }
 
-  CpuBackend openBackend() {
-    return CpuBackend.create(threads > 0 ? threads : Runtime.getRuntime().availableProcessors());
+  Backend openBackend() {
+    return ModelSession.openBackend(options());
+  }
+
+  /** The processor whatever {@code --device} says: its ceilings are what kernels are held against. */
+  CpuBackend openProcessor() {
+    return CpuBackend.create(options().resolvedThreads());
+  }
+
+  private BackendOptions options() {
+    return new BackendOptions(device.device, threads);
   }
 
   DType dtype() {
@@ -60,6 +75,6 @@ final class BenchOptions {
 
   /** What was measured, above a table. */
   String title(Backend backend) {
-    return (source.random != null ? "random weights of " + source.random : source.model) + ", " + dtype + "; " + backend.description();
+    return (source.random != null ? "random weights of " + source.random : source.model) + ", " + dtype + "; " + ModelSession.describe(backend, options());
   }
 }

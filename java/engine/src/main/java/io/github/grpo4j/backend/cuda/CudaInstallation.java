@@ -46,7 +46,7 @@ public record CudaInstallation(Optional<CudaDeviceInfo> device, Optional<String>
     CudaLibraryPath path = new CudaLibraryPath();
     CudaLibrary driver = driver(path);
     if (!driver.found()) {
-      return unusable(driver.missing());
+      return unusable("no NVIDIA driver (libcuda.so.1) was found"); // the usual case, not a thing to be mended
     }
     CudaLibrary runtime = runtime(path);
     if (!runtime.found()) {

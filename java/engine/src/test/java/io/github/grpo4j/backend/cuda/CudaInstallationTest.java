@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.bytedeco.javacpp.Loader;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -35,7 +36,7 @@ class CudaInstallationTest {
 
   @Test
   void withoutADriver() throws Exception {
-    assertFallsBack(open(empty, null), "libcuda.so.1 (the NVIDIA driver) was not found; install the NVIDIA driver, version 580 or newer");
+    assertFallsBack(open(empty, null), "no NVIDIA driver (libcuda.so.1) was found");
   }
 
   @Test
@@ -74,6 +75,14 @@ class CudaInstallationTest {
     assertEquals(List.of(device, device), open(EMULATED, null));
   }
 
+  /** Their CUDA runtime is linked in, so the JNI code and the kernels for a GPU load anywhere. */
+  @Test
+  void theKernelsOfThisBuildLoadWithoutCuda() throws Exception {
+    String kernels = "/io/github/grpo4j/backend/" + Loader.getPlatform() + "/libgrpo4j_cuda.so";
+    Assumptions.assumeTrue(CudaInstallationTest.class.getResource(kernels) != null, "built without nvcc");
+    assertEquals(List.of("loaded"), run(empty, null, Kernels.class));
+  }
+
   private static void assertFallsBack(List<String> lines, String problem) {
     assertEquals(2, lines.size(), () -> String.join("\n", lines));
     assertTrue(lines.get(0).startsWith(FALLBACK) && lines.get(0).endsWith(" (no GPU: " + problem + ")"), lines.get(0));
@@ -88,10 +97,14 @@ class CudaInstallationTest {
   }
 
   private static List<String> open(Path libraries, String device) throws Exception {
+    return run(libraries, device, Machine.class);
+  }
+
+  private static List<String> run(Path libraries, String device, Class<?> main) throws Exception {
     ProcessBuilder builder = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx256m",
         "-D" + CudaLibraryPath.PROPERTY + "=" + libraries,
         "-Dorg.bytedeco.javacpp.cachedir=" + System.getProperty("org.bytedeco.javacpp.cachedir"),
-        "-cp", System.getProperty("java.class.path"), Machine.class.getName());
+        "-cp", System.getProperty("java.class.path"), main.getName());
     if (device != null) {
       builder.environment().put("GRPO4J_EMULATED_DEVICE", device);
     }
@@ -99,6 +112,15 @@ class CudaInstallationTest {
     String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertEquals(0, process.waitFor(), output);
     return output.lines().toList();
+  }
+
+  /** Binds the kernels and asks them something that needs no GPU. */
+  static final class Kernels {
+    private Kernels() {}
+
+    public static void main(String[] args) {
+      System.out.println(CudaOps.g4_rmsnorm_backward_workspace(1, 64) > 0 ? "loaded" : "loaded, but not right");
+    }
   }
 
   /** The JVM of one machine. */
