@@ -5,7 +5,7 @@ import java.nio.file.Path;
 /** What a run takes beside tensors: an estimate from runs of models with 0.4 to 500 million parameters. */
 final class JavaMemory {
   /** The JVM's code, classes and thread stacks, the kernels' scratch, and the buffers of a checkpoint. */
-  private static final long BASE = 128L << 20;
+  private static final long BASE = 100L << 20;
   /** Of the size of a tokenizer.json: the library's tables, and what building them left behind. */
   private static final long TOKENIZER_SHARE = 10;
 
