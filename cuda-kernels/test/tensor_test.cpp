@@ -136,7 +136,7 @@ __global__ void outside_kernel(int* out) {
 
 __global__ void misaligned_copy_kernel(int* out) {
   G4_DYNAMIC_SHARED(int, shared);
-  cp_async<16>(shared + threadIdx.x + 1, out, true);
+  cp_async<16>(shared + 1, out, true);
 }
 
 __global__ void half_warp_mma_kernel(int*) {
