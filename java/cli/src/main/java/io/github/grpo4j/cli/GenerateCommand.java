@@ -1,10 +1,7 @@
 package io.github.grpo4j.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.model.CausalLm;
-import io.github.grpo4j.model.ModelConfig;
-import io.github.grpo4j.model.ModelWeights;
 import io.github.grpo4j.rollout.Episode;
 import io.github.grpo4j.rollout.Generator;
 import io.github.grpo4j.rollout.RolloutListener;
@@ -13,11 +10,12 @@ import io.github.grpo4j.rollout.RolloutStats;
 import io.github.grpo4j.rollout.SamplingParams;
 import io.github.grpo4j.text.StreamingDecoder;
 import io.github.grpo4j.text.Tokenizer;
+import io.github.grpo4j.train.ModelSession;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.ArgGroup;
@@ -55,39 +53,44 @@ final class GenerateCommand implements Callable<Integer> {
     if (system != null && !prompts.isChat()) {
       throw new CommandLine.ParameterException(spec.commandLine(), "--system goes with --chat; lines of --input have messages of their own");
     }
-    Optional<Tokenizer> tokenizer = model.tokenizer();
-    List<RolloutRequest> requests = prompts.requests(model.directory(), tokenizer, system, answers);
-    int longestPrompt = requests.stream().mapToInt(request -> request.promptIds().length).max().orElseThrow();
-    int room = Math.max(1, ModelConfig.read(model.directory()).maxPositions() - longestPrompt);
-    SamplingParams params = sampling.params(SamplingParams.atTemperature(1, Math.min(USUAL_NEW_TOKENS, room)));
-    int longest = longestPrompt + params.maxNewTokens();
-    int rows = (int) Math.min(maxRows, (long) requests.size() * answers);
-    Set<Integer> stop = tokenizer.map(t -> Set.copyOf(t.special().stop())).orElse(Set.of());
-    try (Backend backend = model.openBackend();
-        ModelWeights weights = model.load(backend);
-        CausalLm lm = new CausalLm(backend, weights, longest);
-        Generator generator = new Generator(lm, Generator.Limits.of(rows, longest), stop.isEmpty() ? eosOf(lm) : stop,
-            tokenizer.map(Tokenizer::vocabUsed).orElse(lm.config().vocabSize()), ids -> tokenizer.map(t -> t.decode(ids)).orElse(""))) {
-      boolean stream = !json && requests.size() == 1 && answers == 1 && tokenizer.isPresent();
-      StreamingPrinter printer = stream ? new StreamingPrinter(tokenizer.get()) : null;
-      Generator.Rollout rollout = generator.generate(requests, params, sampling.seed == null ? 0 : sampling.seed, 0, stream ? printer : RolloutListener.NONE);
-      if (stream) {
-        printer.finish();
-      } else {
-        for (Episode episode : rollout.episodes()) {
-          print(episode, tokenizer);
-        }
-      }
-      if (!json) {
-        summary(rollout.stats());
+    try (ModelSession session = model.open()) {
+      Optional<Tokenizer> tokenizer = session.tokenizerIfAny();
+      List<RolloutRequest> requests = prompts.requests(session.directory(), tokenizer, system, answers);
+      int longestPrompt = requests.stream().mapToInt(request -> request.promptIds().length).max().orElseThrow();
+      int room = Math.max(1, session.weights().config().maxPositions() - longestPrompt);
+      SamplingParams params = sampling.params(SamplingParams.atTemperature(1, Math.min(USUAL_NEW_TOKENS, room)));
+      int longest = longestPrompt + params.maxNewTokens();
+      int rows = (int) Math.min(maxRows, (long) requests.size() * answers);
+      try (CausalLm lm = new CausalLm(session.backend(), session.weights(), longest);
+          Generator generator = new Generator(lm, Generator.Limits.of(rows, longest), session.stopIds(),
+              tokenizer.map(Tokenizer::vocabUsed).orElse(lm.config().vocabSize()), ids -> tokenizer.map(t -> t.decode(ids)).orElse(""))) {
+        generate(generator, requests, params, tokenizer);
       }
     }
-    tokenizer.ifPresent(Tokenizer::close);
     return ExitCodes.OK;
   }
 
-  private static Set<Integer> eosOf(CausalLm lm) {
-    return lm.config().eosTokenId() >= 0 ? Set.of(lm.config().eosTokenId()) : Set.of();
+  private void generate(Generator generator, List<RolloutRequest> requests, SamplingParams params, Optional<Tokenizer> tokenizer) {
+    double ready = secondsSinceStart();
+    boolean stream = !json && requests.size() == 1 && answers == 1 && tokenizer.isPresent();
+    StreamingPrinter printer = stream ? new StreamingPrinter(tokenizer.get()) : null;
+    Generator.Rollout rollout = generator.generate(requests, params, sampling.seed == null ? 0 : sampling.seed, 0, stream ? printer : RolloutListener.NONE);
+    if (stream) {
+      printer.finish();
+    } else {
+      for (Episode episode : rollout.episodes()) {
+        print(episode, tokenizer);
+      }
+    }
+    if (!json) {
+      summary(ready, rollout.stats());
+    }
+  }
+
+  /** Of this JVM. */
+  private static double secondsSinceStart() {
+    long now = System.currentTimeMillis();
+    return (now - ManagementFactory.getRuntimeMXBean().getStartTime()) * 1e-3;
   }
 
   private void print(Episode episode, Optional<Tokenizer> tokenizer) {
@@ -108,9 +111,9 @@ final class GenerateCommand implements Callable<Integer> {
     JsonLines.print(System.out, object);
   }
 
-  private static void summary(RolloutStats stats) {
-    System.err.printf(Locale.ROOT, "%d prompt and %d new tokens: prefill %.2f s, decode %.2f s, sampling %.2f s; %.1f new tokens/s%n",
-        stats.promptTokens(), stats.newTokens(), stats.prefillSeconds(), stats.decodeSeconds(), stats.sampleSeconds(), stats.tokensPerSecond());
+  private static void summary(double ready, RolloutStats stats) {
+    System.err.printf(Locale.ROOT, "ready in %.2f s; %d prompt and %d new tokens: prefill %.2f s, decode %.2f s, sampling %.2f s; %.1f new tokens/s%n",
+        ready, stats.promptTokens(), stats.newTokens(), stats.prefillSeconds(), stats.decodeSeconds(), stats.sampleSeconds(), stats.tokensPerSecond());
   }
 
   /** Writes text as soon as its bytes are complete. */

@@ -1,17 +1,10 @@
 package io.github.grpo4j.cli;
 
-import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.DType;
-import io.github.grpo4j.model.ModelDirectory;
-import io.github.grpo4j.model.ModelWeights;
-import io.github.grpo4j.text.Tokenizer;
 import io.github.grpo4j.train.ModelLocation;
 import io.github.grpo4j.train.ModelSession;
 import io.github.grpo4j.train.config.BackendOptions;
 import io.github.grpo4j.train.config.BackendOptions.Device;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.Optional;
 import picocli.CommandLine.Option;
 
 /** Options of every command that runs a model. */
@@ -28,8 +21,6 @@ final class ModelOptions {
 
   @Option(names = "--threads", defaultValue = "0", paramLabel = "N", description = "Threads of the CPU back end; 0 takes all cores (0).")
   private int threads;
-
-  private Path directory;
 
   /** The storage types that models run in. */
   enum DTypeOption {
@@ -56,23 +47,8 @@ final class ModelOptions {
     }
   }
 
-  Backend openBackend() {
-    return ModelSession.openBackend(new BackendOptions(device.device, threads));
-  }
-
-  Path directory() {
-    if (directory == null) {
-      directory = ModelLocation.find(model).model();
-    }
-    return directory;
-  }
-
-  ModelWeights load(Backend backend) {
-    return ModelDirectory.load(backend, directory(), dtype.dtype);
-  }
-
-  /** Empty where the directory has no tokenizer: ids in and out still work. */
-  Optional<Tokenizer> tokenizer() {
-    return Files.exists(directory().resolve("tokenizer.json")) ? Optional.of(Tokenizer.load(directory())) : Optional.empty();
+  /** Weights, and the tokenizer if there is one. */
+  ModelSession open() {
+    return ModelSession.open(ModelLocation.find(model).model(), dtype.dtype, new BackendOptions(device.device, threads));
   }
 }

@@ -49,8 +49,7 @@ final class PlanCommand implements Callable<Integer> {
     for (MemoryPlan.Part part : plan.parts()) {
       terminal.line(row(part.name(), part.bytes()) + "   " + terminal.dim(part.about()));
     }
-    terminal.line(terminal.bold(row("total", plan.totalBytes())) + "   " + terminal.dim("and the Java heap, at most "
-        + mib(Runtime.getRuntime().maxMemory()).strip()));
+    terminal.line(terminal.bold(row("total", plan.totalBytes())));
     if (plan.availableBytes() == MachineMemory.UNKNOWN) {
       return;
     }

@@ -1,13 +1,12 @@
 package io.github.grpo4j.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.data.DataException;
 import io.github.grpo4j.model.CausalLm;
 import io.github.grpo4j.model.LossHead.Scores;
-import io.github.grpo4j.model.ModelWeights;
 import io.github.grpo4j.text.Tokenizer;
 import io.github.grpo4j.train.GradientPass;
+import io.github.grpo4j.train.ModelSession;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -43,30 +42,32 @@ final class ScoreCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     List<JsonLines.Line> lines = JsonLines.read(input);
-    Optional<Tokenizer> tokenizer = model.tokenizer();
-    List<GradientPass.Sample> samples = new ArrayList<>();
-    for (JsonLines.Line line : lines) {
-      int[] prompt = ids(line, "prompt", tokenizer);
-      int[] completion = ids(line, "completion", tokenizer);
-      if (prompt.length == 0 || completion.length == 0) {
-        throw new DataException(line.where() + ": prompt and completion need at least one token each");
+    try (ModelSession session = model.open()) {
+      List<GradientPass.Sample> samples = new ArrayList<>();
+      for (JsonLines.Line line : lines) {
+        samples.add(sample(line, session.tokenizerIfAny()));
       }
-      int[] all = Arrays.copyOf(prompt, prompt.length + completion.length);
-      System.arraycopy(completion, 0, all, prompt.length, completion.length);
-      samples.add(new GradientPass.Sample(all, prompt.length, null));
-    }
-    int longest = samples.stream().mapToInt(sample -> sample.ids().length).max().orElseThrow();
-    try (Backend backend = model.openBackend();
-        ModelWeights weights = model.load(backend);
-        CausalLm lm = new CausalLm(backend, weights, longest);
-        GradientPass pass = new GradientPass(lm, microBatchTokens, longest, CausalLm.Recompute.LAYER)) {
-      List<Scores> scores = pass.score(samples, temperature);
-      for (int i = 0; i < scores.size(); i++) {
-        print(i, samples.get(i), scores.get(i));
+      int longest = samples.stream().mapToInt(sample -> sample.ids().length).max().orElseThrow();
+      try (CausalLm lm = new CausalLm(session.backend(), session.weights(), longest);
+          GradientPass pass = new GradientPass(lm, microBatchTokens, longest, CausalLm.Recompute.LAYER)) {
+        List<Scores> scores = pass.score(samples, temperature);
+        for (int i = 0; i < scores.size(); i++) {
+          print(i, samples.get(i), scores.get(i));
+        }
       }
     }
-    tokenizer.ifPresent(Tokenizer::close);
     return ExitCodes.OK;
+  }
+
+  private static GradientPass.Sample sample(JsonLines.Line line, Optional<Tokenizer> tokenizer) {
+    int[] prompt = ids(line, "prompt", tokenizer);
+    int[] completion = ids(line, "completion", tokenizer);
+    if (prompt.length == 0 || completion.length == 0) {
+      throw new DataException(line.where() + ": prompt and completion need at least one token each");
+    }
+    int[] all = Arrays.copyOf(prompt, prompt.length + completion.length);
+    System.arraycopy(completion, 0, all, prompt.length, completion.length);
+    return new GradientPass.Sample(all, prompt.length, null);
   }
 
   private static int[] ids(JsonLines.Line line, String key, Optional<Tokenizer> tokenizer) {

@@ -41,7 +41,7 @@ public final class ModelDirectory {
       "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja");
 
   /** Bytes of a tensor that cross the bus at once. */
-  private static final int PIECE_BYTES = 32 << 20;
+  private static final int PIECE_BYTES = 8 << 20;
 
   /** No separators and no leading dot: a shard lies beside its index. */
   private static final Pattern SHARD_NAME = Pattern.compile("[A-Za-z0-9_-][A-Za-z0-9_.-]*\\.safetensors");

@@ -21,10 +21,13 @@ import java.util.Map;
 record Vocabulary(int size, Map<String, Integer> added) {
   private static final int LARGEST_ID = 10_000_000;
 
+  /** Field names here are 150,000 tokens, each seen once: interning them would take longer than all the rest. */
+  private static final JsonFactory JSON = JsonFactory.builder().disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES).build();
+
   /** @throws TextException if the text is not a tokenizer.json; the message names {@code file} */
   static Vocabulary parse(String json, Path file) {
     Scan scan = new Scan();
-    try (JsonParser parser = new JsonFactory().createParser(json)) {
+    try (JsonParser parser = JSON.createParser(json)) {
       scan.document(parser);
     } catch (JsonProcessingException e) {
       String place = file + ":" + e.getLocation().getLineNr() + ":" + e.getLocation().getColumnNr();

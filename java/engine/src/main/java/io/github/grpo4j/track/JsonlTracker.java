@@ -12,7 +12,7 @@ import java.util.Map;
 /**
  * {@value #METRICS_FILE}, one object a step, and {@value #SAMPLES_FILE}, one object an answer, in the run directory.
  *
- * <p>A metrics line begins with {@code step}; metrics follow in the order given, those of {@link Metrics#isTiming} last. Apart
+ * <p>A metrics line begins with {@code step}; metrics follow in the order given, those of {@link Metrics#isOfMachine} last. Apart
  * from the latter, two runs with the same seed write the same bytes.
  */
 public final class JsonlTracker implements Tracker {
@@ -56,12 +56,12 @@ public final class JsonlTracker implements Tracker {
   public void metrics(long step, Map<String, ? extends Number> metrics) {
     ObjectNode line = JsonLinesFile.json().createObjectNode().put("step", step);
     metrics.forEach((name, value) -> {
-      if (!Metrics.isTiming(name)) {
+      if (!Metrics.isOfMachine(name)) {
         put(line, name, value);
       }
     });
     metrics.forEach((name, value) -> {
-      if (Metrics.isTiming(name)) {
+      if (Metrics.isOfMachine(name)) {
         put(line, name, value);
       }
     });

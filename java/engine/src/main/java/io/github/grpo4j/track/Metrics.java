@@ -16,7 +16,7 @@ import java.util.Map;
  * The metrics of one step, in a fixed order, under the names that TRL's GRPO trainer uses: dashboards made for one read the
  * other.
  *
- * <p>Wall-clock values ({@link #isTiming}) differ from run to run; everything else is a function of configuration and seed.
+ * <p>Values of the machine ({@link #isOfMachine}: wall clock and memory) differ from run to run; everything else is a function of configuration and seed.
  */
 public final class Metrics {
   // The optimizer step.
@@ -38,6 +38,8 @@ public final class Metrics {
   public static final String TRAIN_TOKENS_PER_S = "train/tokens_per_s";
   /** Prefix of the seconds that a phase of the step took: {@code time/rollout}, {@code time/eval}. */
   public static final String TIME = "time/";
+  /** Prefix of what the process takes of the machine's memory, in MiB. */
+  public static final String MEMORY = "memory/";
 
   private final Map<String, Number> values = new LinkedHashMap<>();
 
@@ -48,18 +50,18 @@ public final class Metrics {
     return metrics;
   }
 
-  /** True for wall-clock values, which no seed makes equal. */
-  public static boolean isTiming(String name) {
-    return name.equals(STEP_TIME) || name.startsWith(TIME) || name.endsWith("tokens_per_s");
+  /** True for times and memory, which no seed makes equal. */
+  public static boolean isOfMachine(String name) {
+    return name.equals(STEP_TIME) || name.startsWith(TIME) || name.startsWith(MEMORY) || name.endsWith("tokens_per_s");
   }
 
-  /** A metrics line without its wall-clock values: what equal runs have in common to the byte. */
-  public static String withoutTiming(String line) {
+  /** A metrics line without times and memory: what equal runs have in common to the byte. */
+  public static String withoutMachine(String line) {
     try {
       ObjectNode object = (ObjectNode) JsonLinesFile.json().readTree(line);
       List<String> names = new ArrayList<>();
       object.fieldNames().forEachRemaining(names::add);
-      names.stream().filter(Metrics::isTiming).forEach(object::remove);
+      names.stream().filter(Metrics::isOfMachine).forEach(object::remove);
       return object.toString();
     } catch (JsonProcessingException | ClassCastException e) {
       throw new IllegalArgumentException("not a line of metrics: " + line, e);

@@ -24,7 +24,16 @@ public final class MachineMemory {
 
   /** The most memory that this process ever had resident, or {@link #UNKNOWN}. */
   public static long peakResidentBytes() {
-    OptionalLong kibibytes = field(STATUS, "VmHWM:");
+    return ofThisProcess("VmHWM:");
+  }
+
+  /** What of this process is in memory now, mapped files included; or {@link #UNKNOWN}. */
+  public static long residentBytes() {
+    return ofThisProcess("VmRSS:");
+  }
+
+  private static long ofThisProcess(String field) {
+    OptionalLong kibibytes = field(STATUS, field);
     return kibibytes.isPresent() ? kibibytes.getAsLong() << 10 : UNKNOWN;
   }
 

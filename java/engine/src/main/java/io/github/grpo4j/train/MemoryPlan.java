@@ -22,8 +22,9 @@ import java.util.stream.Collectors;
  * What a run will allocate, computed from its configuration and the model's config.json: no weight is read and no device is
  * opened. All large memory of a run is taken when it starts and stays as it is, so what fits then fits to the end.
  *
- * <p>Prompts are taken to be as long as {@code data.max_prompt_tokens} allows. The Java heap comes on top; it holds prompts,
- * answers and metrics, and its limit is set by {@code -Xmx}.
+ * <p>Prompts are taken to be as long as {@code data.max_prompt_tokens} allows. What is no tensor (Java heap and code, tokenizer)
+ * is one part, an estimate. A model file that is being loaded is mapped and counts as resident for a while; it is left out, since
+ * it is let go before the rest of the plan is used.
  *
  * @param availableBytes that this machine has left, or {@link MachineMemory#UNKNOWN}
  */
@@ -33,6 +34,8 @@ public record MemoryPlan(ModelConfig model, List<Part> parts, long availableByte
    * @param option what makes it smaller; empty where nothing does
    */
   public record Part(String name, long bytes, String about, String option) {}
+
+  private static final String JAVA = "Java";
 
   public MemoryPlan {
     parts = List.copyOf(parts);
@@ -60,6 +63,7 @@ public record MemoryPlan(ModelConfig model, List<Part> parts, long availableByte
         String.format(Locale.ROOT, "%,d tokens at once, recompute %s", Math.max(training.microBatchTokens(), longest),
             training.recompute().name().toLowerCase(Locale.ROOT)),
         recompute == CausalLm.Recompute.LAYER ? "training.micro_batch_tokens" : "training.recompute=layer or training.micro_batch_tokens"));
+    parts.add(java(config));
     return new MemoryPlan(model, parts, MachineMemory.availableBytes());
   }
 
@@ -70,6 +74,7 @@ public record MemoryPlan(ModelConfig model, List<Part> parts, long availableByte
     List<Part> parts = new ArrayList<>();
     parts.add(weights(model, config.model().dtype(), longest));
     parts.addAll(rollout(config, model, longest, answers));
+    parts.add(java(config));
     return new MemoryPlan(model, parts, MachineMemory.availableBytes());
   }
 
@@ -89,6 +94,11 @@ public record MemoryPlan(ModelConfig model, List<Part> parts, long availableByte
         dtype == DType.F32 ? "model.dtype=bf16" : "a smaller model");
   }
 
+  private static Part java(RunConfig config) {
+    return new Part(JAVA, JavaMemory.bytes(ModelLocation.find(config.model().path()).model()), "heap, code, tokenizer; the rest are tensors",
+        "a smaller initial heap, GRPO4J_JAVA_OPTS='-Xms64m -Xmx2g'");
+  }
+
   private static List<Part> rollout(RunConfig config, ModelConfig model, int longest, int answers) {
     DType dtype = config.model().dtype();
     Generator.Limits limits = RolloutLimits.of(config, model, longest, answers);
@@ -99,8 +109,14 @@ public record MemoryPlan(ModelConfig model, List<Part> parts, long availableByte
             String.format(Locale.ROOT, "%,d answers at once, up to %,d tokens each", limits.maxRows(), longest), "rollout.max_batch"));
   }
 
+  /** Of the whole process. */
   public long totalBytes() {
     return parts.stream().mapToLong(Part::bytes).sum();
+  }
+
+  /** Of that, what the back end will own. */
+  public long tensorBytes() {
+    return parts.stream().filter(part -> !part.name().equals(JAVA)).mapToLong(Part::bytes).sum();
   }
 
   /** False only where it is known that the memory will not do. */

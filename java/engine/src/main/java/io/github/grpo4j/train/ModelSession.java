@@ -10,27 +10,48 @@ import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelDirectory;
 import io.github.grpo4j.model.ModelWeights;
 import io.github.grpo4j.model.RandomWeights;
+import io.github.grpo4j.text.TextException;
 import io.github.grpo4j.text.Tokenizer;
 import io.github.grpo4j.train.config.BackendOptions;
 import io.github.grpo4j.train.config.RunConfig;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.function.Function;
 
 /** A back end with a model's weights and tokenizer on it: what training and evaluation start from. Owns all three. */
 public final class ModelSession implements AutoCloseable {
+  private final Resources resources = new Resources();
   private final Path directory;
   private final BackendOptions options;
   private final Backend backend;
   private final ModelWeights weights;
-  private final Tokenizer tokenizer;
+  private final Optional<Tokenizer> tokenizer;
 
-  private ModelSession(Path directory, BackendOptions options, Backend backend, ModelWeights weights, Tokenizer tokenizer) {
+  /** Tokenizer and weights are read at the same time: the one is work for one core, the other mostly waits for memory. */
+  private ModelSession(Path directory, BackendOptions options, Function<Backend, ModelWeights> loader) {
     this.directory = directory;
     this.options = options;
-    this.backend = backend;
-    this.weights = weights;
-    this.tokenizer = tokenizer;
+    CompletableFuture<Optional<Tokenizer>> reading = CompletableFuture.supplyAsync(() -> readTokenizer(directory));
+    resources.own(() -> reading.thenAccept(read -> read.ifPresent(Tokenizer::close)));
+    try {
+      this.backend = resources.own(openBackend(options));
+      this.weights = resources.own(loader.apply(backend));
+      this.tokenizer = reading.join();
+    } catch (CompletionException e) {
+      resources.close();
+      throw e.getCause() instanceof RuntimeException cause ? cause : e;
+    } catch (RuntimeException e) {
+      resources.close();
+      throw e;
+    }
+  }
+
+  private static Optional<Tokenizer> readTokenizer(Path directory) {
+    return Files.exists(directory.resolve("tokenizer.json")) ? Optional.of(Tokenizer.load(directory)) : Optional.empty();
   }
 
   /** Opens the model that a configuration names, see {@link ModelLocation}. */
@@ -40,29 +61,14 @@ public final class ModelSession implements AutoCloseable {
 
   /** Opens a model directory. Stop tokens are those that its tokenizer and generation files name. */
   public static ModelSession open(Path directory, DType dtype, BackendOptions options) {
-    return open(directory, options, backend -> ModelDirectory.load(backend, directory, dtype));
+    return new ModelSession(directory, options, backend -> ModelDirectory.load(backend, directory, dtype));
   }
 
   /** A model of the configuration's shape with seeded random weights; its directory needs config.json and the tokenizer only. */
   public static ModelSession openRandom(RunConfig config) {
     Path directory = ModelLocation.find(config.model().path()).model();
-    return open(directory, config.backend(), backend ->
+    return new ModelSession(directory, config.backend(), backend ->
         RandomWeights.create(backend, ModelConfig.read(directory), config.model().dtype(), config.training().seed()));
-  }
-
-  private static ModelSession open(Path directory, BackendOptions options, Function<Backend, ModelWeights> weights) {
-    Backend backend = openBackend(options);
-    Tokenizer tokenizer = null;
-    try {
-      tokenizer = Tokenizer.load(directory);
-      return new ModelSession(directory, options, backend, weights.apply(backend), tokenizer);
-    } catch (RuntimeException e) {
-      if (tokenizer != null) {
-        tokenizer.close();
-      }
-      backend.close();
-      throw e;
-    }
   }
 
   /**
@@ -101,19 +107,26 @@ public final class ModelSession implements AutoCloseable {
     return weights;
   }
 
+  /** @throws TextException if the directory has no tokenizer.json */
   public Tokenizer tokenizer() {
+    return tokenizer.orElseThrow(() -> new TextException("There is no tokenizer " + directory.resolve("tokenizer.json")
+        + ": text needs one; only token ids can do without."));
+  }
+
+  /** Empty where the directory has no tokenizer.json: ids in and out still work. */
+  public Optional<Tokenizer> tokenizerIfAny() {
     return tokenizer;
   }
 
-  /** Tokens that end an answer. */
+  /** Tokens that end an answer; without a tokenizer the one that config.json names, if it does. */
   public Set<Integer> stopIds() {
-    return Set.copyOf(tokenizer.special().stop());
+    Set<Integer> stop = tokenizer.map(read -> Set.copyOf(read.special().stop())).orElse(Set.of());
+    int declared = weights.config().eosTokenId();
+    return stop.isEmpty() && declared >= 0 ? Set.of(declared) : stop;
   }
 
   @Override
   public void close() {
-    weights.close();
-    tokenizer.close();
-    backend.close();
+    resources.close();
   }
 }

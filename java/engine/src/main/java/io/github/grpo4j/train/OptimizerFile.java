@@ -26,7 +26,7 @@ import java.util.Set;
  * row-major, so that a run can be continued on another back end.
  */
 final class OptimizerFile {
-  private static final int PIECE_BYTES = 32 << 20;
+  private static final int PIECE_BYTES = 8 << 20;
   private static final String STEP_COUNT = "step_count";
 
   private OptimizerFile() {}

@@ -152,6 +152,7 @@ public final class SftTrainer implements AutoCloseable {
     metrics.put(Metrics.LEARNING_RATE, rate);
     metrics.put(Metrics.TRAIN_TOKENS_PER_S, batch.stream().mapToInt(sample -> sample.ids().length).sum() / seconds);
     metrics.put(Metrics.STEP_TIME, seconds);
+    MemoryMetrics.putInto(metrics, session.backend());
     if (evaluation.isDue(step, options.steps())) {
       evaluate(step, metrics);
     }

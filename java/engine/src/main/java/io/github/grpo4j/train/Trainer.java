@@ -217,6 +217,7 @@ public final class Trainer implements AutoCloseable {
     metrics.put(Metrics.TIME + "update", updateSeconds);
     tracker.samples(Samples.of(step, scored));
     metrics.put(Metrics.STEP_TIME, seconds(start));
+    MemoryMetrics.putInto(metrics, session.backend());
     state = new RunState(step, state.optimizerSteps() + updated.count, state.numTokens() + tokens, state.skippedUpdates() + updated.skipped,
         state.trainData(), state.trackerOffsets(), metrics.asMap());
     report(metrics);

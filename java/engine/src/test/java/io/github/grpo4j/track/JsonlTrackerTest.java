@@ -69,8 +69,8 @@ class JsonlTrackerTest {
     List<String> expected = Files.readAllLines(straight.resolve("metrics.jsonl"));
     List<String> found = Files.readAllLines(stopped.resolve("metrics.jsonl"));
     assertNotEquals(expected, found, "timing differs");
-    assertEquals(expected.stream().map(Metrics::withoutTiming).toList(), found.stream().map(Metrics::withoutTiming).toList());
-    assertEquals("{\"step\":5,\"loss\":0.5,\"num_tokens\":5000}", Metrics.withoutTiming(found.get(5)));
+    assertEquals(expected.stream().map(Metrics::withoutMachine).toList(), found.stream().map(Metrics::withoutMachine).toList());
+    assertEquals("{\"step\":5,\"loss\":0.5,\"num_tokens\":5000}", Metrics.withoutMachine(found.get(5)));
   }
 
   @Test
@@ -139,11 +139,12 @@ class JsonlTrackerTest {
   }
 
   @Test
-  void onlyTheWallClockIsTiming() {
-    assertTrue(Metrics.isTiming("step_time") && Metrics.isTiming("rollout/tokens_per_s") && Metrics.isTiming("time/eval"));
+  void onlyTimesAndMemoryAreOfTheMachine() {
+    assertTrue(Metrics.isOfMachine("step_time") && Metrics.isOfMachine("rollout/tokens_per_s") && Metrics.isOfMachine("time/eval"));
+    assertTrue(Metrics.isOfMachine("memory/resident_mib"));
     for (String name : List.of("loss", "num_tokens", "eval/accuracy_greedy", "learning_rate", "completions/mean_length", "epoch")) {
-      assertFalse(Metrics.isTiming(name), name);
+      assertFalse(Metrics.isOfMachine(name), name);
     }
-    assertThrows(IllegalArgumentException.class, () -> Metrics.withoutTiming("[1]"));
+    assertThrows(IllegalArgumentException.class, () -> Metrics.withoutMachine("[1]"));
   }
 }
