@@ -61,7 +61,7 @@ __global__ void __launch_bounds__(kPlainWarps * kWarp, 4) attention_dq_plain_ker
   T* to = all.dq_row(query, row, kv_head);
   const int64_t out = in.out_row(query, row, kv_head);
   for (int d = lane; G4_GUARD(d < in.head_dim); d += kWarp) {
-    q[d] = to_float(q_from[d]);
+    q[d] = to_float(*readable(q_from + d, 1));
     d_o[d] = to_float(all.d_o[out * in.head_dim + d]);
   }
   float dot_product;
@@ -98,7 +98,7 @@ __global__ void __launch_bounds__(kPlainWarps * kWarp, 4) attention_dkdv_plain_k
   float* k = rows + warp * 2 * kMaxHeadDim;
   float* v = k + kMaxHeadDim;
   for (int d = lane; G4_GUARD(d < in.head_dim); d += kWarp) {
-    k[d] = to_float(in.k[keys.offset(position) + d]);
+    k[d] = to_float(*readable(in.k + keys.offset(position) + d, 1));
     v[d] = to_float(in.v[keys.offset(position) + d]);
   }
   __syncwarp();
@@ -140,7 +140,7 @@ constexpr int kSumThreads = 128;
 constexpr int kSumRows = 8;
 
 template <class T>
-__global__ void __launch_bounds__(kSumThreads) attention_children_kernel(BackwardOperands<T> all, PackedBatch batch) {
+__global__ void __launch_bounds__(kSumThreads, 8) attention_children_kernel(BackwardOperands<T> all, PackedBatch batch) {
   const int parent = int(blockIdx.x), first = int(blockIdx.y) * kSumRows;
   const int rows = batch.length(parent), own = all.workspace_rows[parent];
   if (batch.parents[parent] >= 0 || own < 0) return;

@@ -218,7 +218,7 @@ __global__ void __launch_bounds__(kPlainWarps * kWarp, 4) attention_plain_kernel
 
   float* q = queries + warp * kMaxHeadDim;
   const T* from = in.q_row(query, row, kv_head);
-  for (int d = lane; G4_GUARD(d < in.head_dim); d += kWarp) q[d] = to_float(from[d]) * in.scale;
+  for (int d = lane; G4_GUARD(d < in.head_dim); d += kWarp) q[d] = to_float(*readable(from + d, 1)) * in.scale;
   __syncwarp();
 
   const int visible = query.visible(row, in.group);

@@ -150,7 +150,7 @@ __global__ void __launch_bounds__(decode_warps(kHeadDim) * kWarp) attention_deco
     fetch(k, in.k, warp);
     fetch(v, in.v, warp);
     cp_async_wait<2>();
-    __syncthreads();  // q is here
+    __syncthreads();  // q is here (of the row tile before, only empty groups are open)
 
     SoftmaxState total{{-INFINITY, -INFINITY}, {0.0f, 0.0f}};
     float o[kShare][4] = {};
@@ -186,7 +186,7 @@ __global__ void __launch_bounds__(decode_warps(kHeadDim) * kWarp) attention_deco
         for (int h = 0; h < 2; h++) {
           const int row = query.first + h * 8 + lane / 4;
           if (!G4_GUARD(row < query.rows)) continue;
-          const float* from = shares.partial(t, in.out_row(query, row, kv_head));
+          const float* from = readable(shares.partial(t, in.out_row(query, row, kv_head)), kHeadDim + 8);
 #pragma unroll
           for (int n = 0; n < kHeadDim / 8; n++) {
             const Floats<2> pair = load<2>(from + n * 8 + lane % 4 * 2);
@@ -221,7 +221,6 @@ __global__ void __launch_bounds__(decode_warps(kHeadDim) * kWarp) attention_deco
       }
       __syncthreads();  // before the next round writes what it finds
     }
-    cp_async_wait<0>();
 
 #pragma unroll
     for (int h = 0; h < 2; h++) {

@@ -168,12 +168,12 @@ int main() {
   }
   for (int dtype : {G4_F32, G4_BF16}) test("paged, plain path", PagedCase({{40, {3, 30}}, {1, {1}}}, 4, 2, 24, dtype), 2);
 
-  const PagedCase few({{65, {1, 2, 1}}, {2, {3}}}, 7, 1, 64, G4_BF16), wide({{130, {30}}}, 1, 1, 128, G4_BF16);
+  const PagedCase few({{65, {1, 2, 1}}, {2, {3}}, {64, {1, 2}}}, 7, 1, 64, G4_BF16), pair({{65, {1, 2, 1}}, {64, {1, 2}}}, 7, 1, 64, G4_BF16), wide({{130, {30}}}, 1, 1, 128, G4_BF16);
   const PagedCase plain({{33, {1, 2}}}, 2, 1, 24, G4_F32);
   const auto fails = [&] {
     for (const Run& run : runs()) {
       use(run);
-      if (!few.fault(1, 0, 100).empty() || !few.fault(1, 0, 0).empty() || !few.fault(7, 0, 0).empty() || !few.fault(3, -1, 0).empty() || !wide.fault(1, 0, 0).empty() ||
+      if (!few.fault(1, 0, 100).empty() || !pair.fault(1, 0, 1).empty() || !few.fault(1, 0, 0).empty() || !few.fault(7, 0, 0).empty() || !few.fault(3, -1, 0).empty() || !wide.fault(1, 0, 0).empty() ||
           !plain.fault(1, 0, 0).empty())
         return true;
     }
