@@ -23,8 +23,8 @@ import java.util.stream.Collectors;
  * opened. All large memory of a run is taken when it starts and stays as it is, so what fits then fits to the end.
  *
  * <p>Prompts are taken to be as long as {@code data.max_prompt_tokens} allows. What is no tensor (Java heap and code, tokenizer)
- * is one part, an estimate. A model file that is being loaded is mapped and counts as resident for a while; it is left out, since
- * it is let go before the rest of the plan is used.
+ * is one part, an estimate. Left out is the model file: mapped to be loaded, it counts as resident until the next garbage
+ * collection, but its pages are the system's cache, which gives them up when memory is short.
  *
  * @param availableBytes that this machine has left, or {@link MachineMemory#UNKNOWN}
  */
