@@ -28,42 +28,44 @@ public final class PinnedStaging implements AutoCloseable {
     }
   }
 
+  /** Moves elements {@code [done, done + count)} of an array between it and pinned memory at {@code at}. */
+  private interface Piece {
+    void move(long at, int done, int count);
+  }
+
   public void upload(long to, float[] src, int offset, int count) {
-    for (int done = 0; done < count; done += HALF_BYTES / Float.BYTES) {
-      int piece = Math.min(HALF_BYTES / Float.BYTES, count - done);
-      long at = take(piece * Float.BYTES);
-      HostMemory.put(at, src, offset + done, piece);
-      device.upload(to + (long) Float.BYTES * done, at, (long) Float.BYTES * piece);
-    }
+    upload(to, Float.BYTES, count, (at, done, piece) -> HostMemory.put(at, src, offset + done, piece));
   }
 
   public void upload(long to, int[] src, int offset, int count) {
-    for (int done = 0; done < count; done += HALF_BYTES / Integer.BYTES) {
-      int piece = Math.min(HALF_BYTES / Integer.BYTES, count - done);
-      long at = take(piece * Integer.BYTES);
-      HostMemory.put(at, src, offset + done, piece);
-      device.upload(to + (long) Integer.BYTES * done, at, (long) Integer.BYTES * piece);
-    }
+    upload(to, Integer.BYTES, count, (at, done, piece) -> HostMemory.put(at, src, offset + done, piece));
   }
 
   public void download(long from, float[] dst, int offset, int count) {
-    for (int done = 0; done < count; done += HALF_BYTES / Float.BYTES) {
-      int piece = Math.min(HALF_BYTES / Float.BYTES, count - done);
-      HostMemory.get(fetch(from + (long) Float.BYTES * done, piece * Float.BYTES), dst, offset + done, piece);
-    }
+    download(from, Float.BYTES, count, (at, done, piece) -> HostMemory.get(at, dst, offset + done, piece));
   }
 
   public void download(long from, int[] dst, int offset, int count) {
-    for (int done = 0; done < count; done += HALF_BYTES / Integer.BYTES) {
-      int piece = Math.min(HALF_BYTES / Integer.BYTES, count - done);
-      HostMemory.get(fetch(from + (long) Integer.BYTES * done, piece * Integer.BYTES), dst, offset + done, piece);
-    }
+    download(from, Integer.BYTES, count, (at, done, piece) -> HostMemory.get(at, dst, offset + done, piece));
   }
 
   public void download(long from, double[] dst, int offset, int count) {
-    for (int done = 0; done < count; done += HALF_BYTES / Double.BYTES) {
-      int piece = Math.min(HALF_BYTES / Double.BYTES, count - done);
-      HostMemory.get(fetch(from + (long) Double.BYTES * done, piece * Double.BYTES), dst, offset + done, piece);
+    download(from, Double.BYTES, count, (at, done, piece) -> HostMemory.get(at, dst, offset + done, piece));
+  }
+
+  private void upload(long to, int elementBytes, int count, Piece fill) {
+    for (int done = 0; done < count; done += HALF_BYTES / elementBytes) {
+      int piece = Math.min(HALF_BYTES / elementBytes, count - done);
+      long at = take(piece * elementBytes);
+      fill.move(at, done, piece);
+      device.upload(to + (long) elementBytes * done, at, (long) elementBytes * piece);
+    }
+  }
+
+  private void download(long from, int elementBytes, int count, Piece drain) {
+    for (int done = 0; done < count; done += HALF_BYTES / elementBytes) {
+      int piece = Math.min(HALF_BYTES / elementBytes, count - done);
+      drain.move(fetch(from + (long) elementBytes * done, piece * elementBytes), done, piece);
     }
   }
 
