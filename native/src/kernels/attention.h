@@ -105,11 +105,12 @@ struct AttentionForward {
     GroupRow row(first, group());
     for (int64_t i = first; i < last; i++, row.next(group()))
       tile.add_row(q + (rows.own + row.position) * q_stride + (kv_head * group() + row.head) * head_dim, rows.prefix + row.position + 1, head_dim);
-    tile.attend(head_dim, [&](int64_t b) { return keys + b * kBlockKeys * head_dim; }, [&](int64_t b) {
+    const auto values_of = [&](int64_t b) {
       const int64_t start = b * kBlockKeys;
       if (rows.split(start)) return ValueRows<T>{split_values(keys, blocks), head_dim};
       return ValueRows<T>{v + rows.row(start) * kv_stride + kv_head * head_dim, kv_stride};
-    });
+    };
+    tile.attend(head_dim, [&](int64_t b) { return keys + b * kBlockKeys * head_dim; }, values_of, [](int64_t) { return NextBlock{}; });
     row = GroupRow(first, group());
     for (int64_t i = first; i < last; i++, row.next(group())) {
       const int64_t out = (rows.own + row.position) * heads + kv_head * group() + row.head;

@@ -13,7 +13,8 @@ inline int kv_append(g4_stream handle, g4_ptr k_cache, g4_ptr v_cache, g4_cptr k
   const int32_t* slots = static_cast<const int32_t*>(slots_i32);
   return with_type(dtype, [&](auto type) {
     using T = decltype(type);
-    for_rows(stream_of(handle), tokens, double(kv_heads * head_dim) * 1.5, [&](int64_t begin, int64_t end, int) {
+    // Every element of a key goes to a cache line of its own.
+    for_rows(stream_of(handle), tokens, double(kv_heads * head_dim) * 10, [&](int64_t begin, int64_t end, int) {
       for (int64_t t = begin; t < end; t++) {
         if (slots[t] < 0) continue;
         const int64_t offset = slots[t] % kBlockKeys;
@@ -57,7 +58,9 @@ struct PagedAttention {
     for (int64_t i = first; i < last; i++, row.next(group()))
       tile.add_row(q + (start + row.position) * q_stride + (kv_head * group() + row.head) * head_dim, before + row.position + 1, head_dim);
     const auto block = [&](int64_t b) { return (int64_t(block_table[sequence * max_blocks + b]) * kv_heads + kv_head) * kBlockKeys * head_dim; };
-    tile.attend(head_dim, [&](int64_t b) { return k_cache + block(b); }, [&](int64_t b) { return ValueRows<T>{v_cache + block(b), head_dim}; });
+    tile.attend(
+        head_dim, [&](int64_t b) { return k_cache + block(b); }, [&](int64_t b) { return ValueRows<T>{v_cache + block(b), head_dim}; },
+        [&](int64_t b) { return NextBlock{reinterpret_cast<const char*>(k_cache + block(b)), reinterpret_cast<const char*>(v_cache + block(b))}; });
     row = GroupRow(first, group());
     for (int64_t i = first; i < last; i++, row.next(group()))
       tile.write(int(i - first), o + ((start + row.position) * heads + kv_head * group() + row.head) * head_dim, nullptr, head_dim);

@@ -38,15 +38,31 @@ inline void with_count(int n, F&& f) {
   f(std::integral_constant<int, Max>{});
 }
 
+// The block of keys and the block of values that come next, fetched into the L2 cache while scores are computed: blocks of a
+// paged cache lie anywhere, so the processor does not guess them. Null: nothing to fetch. Both are as large as the present block.
+struct NextBlock {
+  const char* keys = nullptr;
+  const char* values = nullptr;
+
+  template <int kBytes>
+  void fetch(int64_t offset) const {
+    for (int line = 0; line < kBytes; line += 64) {
+      __builtin_prefetch(keys + offset + line, 0, 2);
+      __builtin_prefetch(values + offset + line, 0, 2);
+    }
+  }
+};
+
 // scores[r][j] = sum over d of q[r][d] keys[d][j], for R rows and 32 keys.
 template <int R, class K>
-inline void score_rows(float* scores, const float* q, int64_t q_stride, const K* keys, int64_t head_dim) {
+inline void score_rows(float* scores, const float* q, int64_t q_stride, const K* keys, int64_t head_dim, NextBlock next) {
   V sum[R][kBlockVectors];
 #pragma GCC unroll 8
   for (int r = 0; r < R; r++)
 #pragma GCC unroll 8
     for (int c = 0; c < kBlockVectors; c++) sum[r][c] = V::zero();
   for (int64_t d = 0; d < head_dim; d++) {
+    if (next.keys != nullptr) next.fetch<kBlockKeys * int(sizeof(K))>(d * kBlockKeys * int64_t(sizeof(K)));
     V key[kBlockVectors];
 #pragma GCC unroll 8
     for (int c = 0; c < kBlockVectors; c++) key[c] = V::load(keys + d * kBlockKeys + c * V::kLanes);
@@ -64,10 +80,10 @@ inline void score_rows(float* scores, const float* q, int64_t q_stride, const K*
 }
 
 template <class K>
-inline void scores(float* out, const float* q, int64_t q_stride, int rows, const K* keys, int64_t head_dim) {
+inline void scores(float* out, const float* q, int64_t q_stride, int rows, const K* keys, int64_t head_dim, NextBlock next = {}) {
   for (int r = 0; r < rows; r += kScoreRows) {
     with_count<kScoreRows>(std::min(rows - r, kScoreRows), [&](auto count) {
-      score_rows<decltype(count)::value>(out + r * kBlockKeys, q + r * q_stride, q_stride, keys, head_dim);
+      score_rows<decltype(count)::value>(out + r * kBlockKeys, q + r * q_stride, q_stride, keys, head_dim, r == 0 ? next : NextBlock{});
     });
   }
 }
@@ -227,11 +243,11 @@ struct AttentionTile {
 
   // One block: keys [head_dim][32], 32 rows of values.
   template <class K, class T>
-  void step(int64_t start, const K* keys, ValueRows<T> values, int64_t head_dim) {
+  void step(int64_t start, const K* keys, ValueRows<T> values, int64_t head_dim, NextBlock next) {
     int first = 0;
     while (visible[first] <= start) first++;
     const int64_t stride = padded(head_dim);
-    scores(p + first * kBlockKeys, q + first * head_dim, head_dim, rows - first, keys, head_dim);
+    scores(p + first * kBlockKeys, q + first * head_dim, head_dim, rows - first, keys, head_dim, next);
     weigh(first, start);
     const auto seen = [&](int r) { return int(std::min<int64_t>(kBlockKeys, visible[r] - start)); };
     const auto add = [&](int r, int n, const float* scale, int from, int to) {
@@ -249,10 +265,12 @@ struct AttentionTile {
     if (r < rows) add(r, rows - r, rescale + r, 0, kBlockKeys);
   }
 
-  // All blocks that the rows see: keys_of(b) is the address of block b's keys, values_of(b) are its ValueRows.
-  template <class KeysOf, class ValuesOf>
-  void attend(int64_t head_dim, KeysOf&& keys_of, ValuesOf&& values_of) {
-    for (int64_t b = 0; b * kBlockKeys < keys; b++) step(b * kBlockKeys, keys_of(b), values_of(b), head_dim);
+  // All blocks that the rows see: keys_of(b) is the address of block b's keys, values_of(b) are its ValueRows, next_of(b) is
+  // what to fetch of block b, which there is.
+  template <class KeysOf, class ValuesOf, class NextOf>
+  void attend(int64_t head_dim, KeysOf&& keys_of, ValuesOf&& values_of, NextOf&& next_of) {
+    for (int64_t b = 0; b * kBlockKeys < keys; b++)
+      step(b * kBlockKeys, keys_of(b), values_of(b), head_dim, (b + 1) * kBlockKeys < keys ? next_of(b + 1) : NextBlock{});
   }
 
   template <class T>
