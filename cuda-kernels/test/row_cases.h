@@ -2,6 +2,7 @@
 #pragma once
 
 #include "case_test.h"
+#include "cuda_ops.h"
 
 namespace g4::test {
 
@@ -208,6 +209,20 @@ inline void weight_rows_cases(std::vector<Case>& cases, int64_t row0, int64_t ro
   }, {{unpacked, 0, true}, {packed, 0, true}, {Doubles(n * k, 0.0), 0, true}, {Tensor(floats.get(), G4_BF16).get(), 0, true}}});
 }
 
+inline void column_sums_cases(std::vector<Case>& cases, int64_t rows, int64_t width, int dtype) {
+  const Tensor x(normal(rows * width), dtype), before(normal(width), G4_F32);
+  Doubles sums = before.get();
+  const Doubles xs = x.get();
+  for (int64_t i = 0; i < rows * width; i++) sums[i % width] += xs[i];
+  cases.push_back({title("column sums", rows, width, dtype), [=] {
+    Outputs out;
+    const Tensor result(before), workspace(g4_cuda_column_sums_workspace(rows, width));
+    out.status = g4_cuda_column_sums(nullptr, result.data(), x.data(), workspace.data(), rows, width, dtype);
+    out.add("sums", result);
+    return out;
+  }, {{sums, 1e-6}}});
+}
+
 // Widths below, at and above a vector, a warp and a block; no multiple of a vector in half of them. No width 1: there the
 // gradient of a norm is what cancellation leaves of it, so its relative error says nothing.
 inline std::vector<Case> row_cases() {
@@ -223,6 +238,7 @@ inline std::vector<Case> row_cases() {
     rope_cases(cases, 9, 2, 24, 3, 1, dtype);
     rope_cases(cases, 9, 5, 6, 0, 0, dtype);
     for (int64_t width : {3, 117, 264}) swiglu_cases(cases, 21, width, dtype);
+    for (int64_t width : {3, 40, 264}) column_sums_cases(cases, width == 40 ? 300 : 21, width, dtype);
     for (int64_t width : {7, 40, 1100}) embedding_cases(cases, width == 40 ? 300 : 33, width, dtype);
   }
   return cases;
