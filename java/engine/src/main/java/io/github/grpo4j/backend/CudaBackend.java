@@ -7,6 +7,7 @@ import io.github.grpo4j.backend.cuda.CudaGemm;
 import io.github.grpo4j.backend.cuda.CudaGraphs;
 import io.github.grpo4j.backend.cuda.CudaInstallation;
 import io.github.grpo4j.backend.cuda.CudaOps;
+import io.github.grpo4j.backend.cuda.CudaReadback;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.Locale;
@@ -403,6 +404,13 @@ public final class CudaBackend implements Backend {
   }
 
   @Override
+  public void inputTokens(Tensor ids, Tensor drawn, Tensor from, Tensor history, Tensor historyAt) {
+    OpChecks.inputTokens(ids, drawn, from, history, historyAt);
+    check(CudaOps.g4_input_tokens(stream(), ids.address(), drawn.address(), from.address(), addressOrNull(history),
+        addressOrNull(historyAt), ids.elements()), "inputTokens", ids, drawn, from);
+  }
+
+  @Override
   public void filteredProbs(Tensor probs, Tensor logits, Tensor history, Tensor historyStart, SamplingSettings sampling) {
     OpChecks.filteredProbs(probs, logits, history, historyStart, sampling);
     check(CudaOps.g4_filtered_probs(stream(), probs.address(), logits.address(), addressOrNull(history),
@@ -432,6 +440,11 @@ public final class CudaBackend implements Backend {
   @Override
   public Replay replay() {
     return new CudaGraphs(open());
+  }
+
+  @Override
+  public Readback readback(int results, int bytes) {
+    return new CudaReadback(open(), results, bytes);
   }
 
   // ---- calls ----
