@@ -1,6 +1,6 @@
 // The emulated device's memory. Its addresses are a reservation that nobody may touch: a host that reads or writes through one
 // faults, as it would (or should) on a machine with a GPU. The bytes live in a second mapping, the view, at a fixed distance;
-// only kernels, copies and cuBLAS of the emulation look there.
+// only kernels, copies and cuBLASLt of the emulation look there.
 //
 // Fresh memory is filled with 0xFF (a NaN in fp32, fp16 and bf16, so that reading what nobody wrote shows), and so is what was
 // freed; every allocation lies between guard bytes that are checked when it is freed.

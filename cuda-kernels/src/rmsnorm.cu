@@ -17,6 +17,7 @@
 // dw without atomics: the rows are cut into chunks of kChunkRows, whatever the grid; a block sums its chunk in shared memory,
 // each thread its own columns, and writes one row of partials; a second kernel adds the partials of a column in fixed order.
 // They cost 4 bytes for every kChunkRows elements, twice: 1 byte an element on top of 6. The partials are the workspace.
+#include "add_columns.cuh"
 #include "reduce.cuh"
 #include "vector.cuh"
 
@@ -105,25 +106,6 @@ __global__ void __launch_bounds__(kThreads)
   for (int i = start; G4_GUARD(i < width); i += kThreads * V) store_pack<V>(partials + int64_t(blockIdx.x) * width + i, load_pack<V>(dw + i));
 }
 
-// dw += column sums of partials [chunks, width]. A block has 32 columns and 32 groups of chunks: group g adds chunks g, g + 32,
-// ..., then the first group adds the groups in order.
-constexpr int kGroups = 32;
-
-__global__ void __launch_bounds__(kWarp * kGroups) add_columns_kernel(float* dw, const float* partials, int64_t chunks, int width) {
-  G4_SHARED(float, group_sums, kGroups * kWarp);
-  const int column = int(blockIdx.x) * kWarp + int(threadIdx.x);
-  const bool has_column = G4_GUARD(column < width);
-  float sum = 0.0f;
-  if (has_column)
-    for (int64_t chunk = threadIdx.y; chunk < chunks; chunk += kGroups) sum += partials[chunk * width + column];
-  group_sums[threadIdx.y * kWarp + threadIdx.x] = sum;
-  __syncthreads();
-  if (threadIdx.y != 0 || !has_column) return;
-  sum = dw[column];
-  for (int group = 0; group < kGroups; group++) sum += group_sums[group * kWarp + threadIdx.x];
-  dw[column] = sum;
-}
-
 template <bool kAdd>
 int rmsnorm(g4_stream stream, g4_ptr y, g4_ptr x, g4_cptr delta, g4_cptr w, int64_t rows, int64_t width, float eps, int dtype) {
   if (rows == 0) return G4_OK;
@@ -163,8 +145,7 @@ int g4_rmsnorm_backward(g4_stream stream, g4_ptr dx, g4_ptr dw, g4_cptr dy, g4_c
       launch(rmsnorm_backward_kernel<T, decltype(vector)::value>, dim3(unsigned(chunks)), dim3(kThreads), size_t(width) * sizeof(float), stream,
              static_cast<T*>(dx), static_cast<float*>(workspace), static_cast<const T*>(dy), static_cast<const T*>(x), static_cast<const T*>(w), rows,
              int(width), eps, accumulate != 0);
-      launch(add_columns_kernel, dim3(unsigned(ceil_div(width, kWarp))), dim3(kWarp, kGroups), 0, stream, static_cast<float*>(dw),
-             static_cast<const float*>(workspace), chunks, int(width));
+      add_columns(stream, static_cast<float*>(dw), static_cast<const float*>(workspace), chunks, width);
       return status();
     });
   });

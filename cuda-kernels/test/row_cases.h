@@ -2,6 +2,7 @@
 #pragma once
 
 #include "case_test.h"
+#include "cuda_ops.h"
 
 namespace g4::test {
 
@@ -208,11 +209,53 @@ inline void weight_rows_cases(std::vector<Case>& cases, int64_t row0, int64_t ro
   }, {{unpacked, 0, true}, {packed, 0, true}, {Doubles(n * k, 0.0), 0, true}, {Tensor(floats.get(), G4_BF16).get(), 0, true}}});
 }
 
+inline void column_sums_cases(std::vector<Case>& cases, int64_t rows, int64_t width, int dtype) {
+  const Tensor x(normal(rows * width), dtype), before(normal(width), G4_F32);
+  Doubles sums = before.get();
+  const Doubles xs = x.get();
+  for (int64_t i = 0; i < rows * width; i++) sums[i % width] += xs[i];
+  cases.push_back({title("column sums", rows, width, dtype), [=] {
+    Outputs out;
+    const Tensor result(before), workspace(g4_cuda_column_sums_workspace(rows, width));
+    out.status = g4_cuda_column_sums(nullptr, result.data(), x.data(), workspace.data(), rows, width, dtype);
+    out.add("sums", result);
+    return out;
+  }, {{sums, 1e-6}}});
+}
+
+// Rows that take a drawn token, in another order, and rows that bring their own, with and without a history.
+inline void input_tokens_cases(std::vector<Case>& cases, int64_t rows) {
+  Ints drawn(rows), from(rows), at(rows), history(3 * rows, -7);
+  Doubles ids(rows), after;
+  for (int64_t r = 0; r < rows; r++) {
+    drawn[r] = int32_t(1000 + r);
+    from[r] = r % 3 == 0 ? int32_t(-1 - r) : int32_t(rows - 1 - r);
+    at[r] = r % 5 == 1 ? -1 : int32_t(3 * r + 1);
+    ids[r] = r % 3 == 0 ? double(r) : double(1000 + rows - 1 - r);
+  }
+  for (int32_t h : history) after.push_back(h);
+  const Doubles before = after;
+  for (int64_t r = 0; r < rows; r++)
+    if (at[r] >= 0) after[at[r]] = ids[r];
+  const Tensor last(drawn), sources(from), places(at), earlier(history);
+  for (bool with_history : {false, true}) {
+    cases.push_back({"input tokens of " + std::to_string(rows) + (with_history ? " rows, with history" : " rows"), [=] {
+      Outputs out;
+      const Tensor result(rows, G4_I32), seen(earlier);
+      out.status = g4_input_tokens(nullptr, result.data(), last.data(), sources.data(), with_history ? seen.data() : nullptr, with_history ? places.data() : nullptr, rows);
+      out.add("ids", result);
+      out.add("history", seen);
+      return out;
+    }, {{ids, 0, true}, {with_history ? after : before, 0, true}}});
+  }
+}
+
 // Widths below, at and above a vector, a warp and a block; no multiple of a vector in half of them. No width 1: there the
 // gradient of a norm is what cancellation leaves of it, so its relative error says nothing.
 inline std::vector<Case> row_cases() {
   std::vector<Case> cases;
   for (int64_t count : {1, 13, 2056, 4096}) elementwise_cases(cases, count);
+  for (int64_t rows : {1, 130}) input_tokens_cases(cases, rows);
   weight_rows_cases(cases, 3, 5, 11, 7);
   weight_rows_cases(cases, 32, 32, 96, 64);
   for (int dtype : {G4_F32, G4_BF16, G4_F16}) {
@@ -223,6 +266,7 @@ inline std::vector<Case> row_cases() {
     rope_cases(cases, 9, 2, 24, 3, 1, dtype);
     rope_cases(cases, 9, 5, 6, 0, 0, dtype);
     for (int64_t width : {3, 117, 264}) swiglu_cases(cases, 21, width, dtype);
+    for (int64_t width : {3, 40, 264}) column_sums_cases(cases, width == 40 ? 300 : 21, width, dtype);
     for (int64_t width : {7, 40, 1100}) embedding_cases(cases, width == 40 ? 300 : 33, width, dtype);
   }
   return cases;

@@ -1,5 +1,5 @@
 // The emulated CUDA runtime: device memory that the host cannot touch, work that waits for the host, pinned and pageable copies,
-// events, graphs, and cuBLAS.
+// events and graphs. (Matrix products: matmul_test.cpp.)
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,15 +12,6 @@
 using namespace g4::test;
 using namespace g4::cuda;
 namespace emulation = g4::emulation;
-
-struct cublasContext;
-extern "C" {
-int cublasCreate_v2(cublasContext** handle);
-int cublasDestroy_v2(cublasContext* handle);
-int cublasSetStream_v2(cublasContext* handle, cudaStream_t stream);
-int cublasGemmEx_64(cublasContext*, int, int, int64_t, int64_t, int64_t, const void*, const void*, int, int64_t, const void*, int, int64_t, const void*, void*,
-                    int, int64_t, int, int);
-}
 
 namespace {
 
@@ -172,27 +163,6 @@ void test_graphs() {
   check(array.is(9), "a graph repeats its work");
 }
 
-// c [m, n] = op(a) op(b) + beta c, column-major, against sums in double.
-void test_product(int ta, int tb, int type, int c_type, float beta) {
-  const int64_t m = 5, n = 7, k = 9, lda = (ta ? k : m) + 1, ldb = tb ? n : k, ldc = m + 2;
-  const auto storage = [](int t) { return t == 0 ? G4_F32 : G4_BF16; };
-  const Tensor a(normal(lda * (ta ? m : k)), storage(type)), b(normal(ldb * (tb ? k : n)), storage(type)), c(normal(ldc * n), storage(c_type));
-  const Doubles x = a.get(), y = b.get();
-  Doubles expected = c.get();
-  for (int64_t j = 0; j < n; j++)
-    for (int64_t i = 0; i < m; i++) {
-      double sum = 0;
-      for (int64_t l = 0; l < k; l++) sum += x[ta ? i * lda + l : l * lda + i] * y[tb ? l * ldb + j : j * ldb + l];
-      expected[j * ldc + i] = 2 * sum + double(beta) * expected[j * ldc + i];
-    }
-  cublasContext* handle = nullptr;
-  cublasCreate_v2(&handle);
-  const float alpha = 2;
-  const int status = cublasGemmEx_64(handle, ta, tb, m, n, k, &alpha, a.data(), type, lda, b.data(), type, ldb, &beta, c.data(), c_type, ldc, 68, -1);
-  check(status == 0 && relative(c.get(), expected) < (c_type == 0 ? 1e-6 : 4e-3), "a product");
-  cublasDestroy_v2(handle);
-}
-
 }  // namespace
 
 int main() {
@@ -201,13 +171,6 @@ int main() {
   test_copies();
   test_events();
   test_graphs();
-  for (int ta : {0, 1})
-    for (int tb : {0, 1})
-      for (float beta : {0.0f, 1.0f}) {
-        test_product(ta, tb, 0, 0, beta);
-        test_product(ta, tb, 14, 14, beta);
-        test_product(ta, tb, 14, 0, beta);
-      }
   check(emulation::error().empty(), emulation::error());
   return finish("cuda runtime_test");
 }

@@ -231,6 +231,18 @@ public interface Backend extends AutoCloseable {
    */
   void sample(Tensor token, Tensor logprob, Tensor entropy, Tensor logits, Tensor counters, Tensor history, Tensor historyStart, SamplingSettings settings);
 
+  /**
+   * The tokens that a step of generation reads, of which some were drawn by the step before, so that the host need not know them
+   * yet: {@code ids[r] = from[r] >= 0 ? drawn[from[r]] : -1 - from[r]}. With a history, {@code history[historyAt[r]] = ids[r]},
+   * too, where {@code historyAt[r] >= 0}. All I32.
+   *
+   * @param ids {@code [rows]}
+   * @param drawn any number of tokens
+   * @param from {@code [rows]}: an index in {@code drawn}, or a token t as {@code -1 - t}
+   * @param history of any shape; it and {@code historyAt [rows]} are both null, or neither is
+   */
+  void inputTokens(Tensor ids, Tensor drawn, Tensor from, Tensor history, Tensor historyAt);
+
   /** The filtered, renormalised distribution that {@link #sample} draws from, F32 {@code [rows, V]}. */
   void filteredProbs(Tensor probs, Tensor logits, Tensor history, Tensor historyStart, SamplingSettings settings);
 
@@ -255,12 +267,50 @@ public interface Backend extends AutoCloseable {
      */
     void run(Object key, Runnable work);
 
+    /**
+     * How many runs a host does well to have queued before it reads what the first of them gave, so that the device never waits
+     * for the host: 0 where work is done when its call returns.
+     */
+    int runsAhead();
+
+    /** The number of rows that work is best padded to, at least {@code rows}, so that few sizes are recorded. */
+    int paddedRows(int rows);
+
     @Override
     void close();
   }
 
   /** To be closed before the tensors that its work names. */
   Replay replay();
+
+  /** Results on their way to the host, which queues more work meanwhile. They are received in the order in which they were sent. */
+  interface Readback extends AutoCloseable {
+    /**
+     * Sends what the tensors hold when the work queued so far is done. Work queued later may overwrite them.
+     *
+     * @throws IllegalStateException if as many results as there is room for were not received yet
+     */
+    void send(Tensor... tensors);
+
+    /**
+     * Waits for the results sent first of those not received yet, and for nothing behind them.
+     *
+     * @return the bytes of its tensors, one after the other, in native order; valid until the next call of {@link #send}
+     */
+    java.nio.ByteBuffer receive();
+
+    /** Gives up what was sent and not received. */
+    void clear();
+
+    @Override
+    void close();
+  }
+
+  /**
+   * @param results sent and not received yet, at most
+   * @param bytes of one result, at most
+   */
+  Readback readback(int results, int bytes);
 
   @Override
   void close();

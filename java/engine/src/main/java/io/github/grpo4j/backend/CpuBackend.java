@@ -2,6 +2,7 @@ package io.github.grpo4j.backend;
 
 import io.github.grpo4j.backend.cpu.CpuOps;
 import io.github.grpo4j.backend.cpu.HostMemory;
+import io.github.grpo4j.backend.cpu.HostReadback;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicLong;
@@ -432,6 +433,13 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
+  public void inputTokens(Tensor ids, Tensor drawn, Tensor from, Tensor history, Tensor historyAt) {
+    OpChecks.inputTokens(ids, drawn, from, history, historyAt);
+    check(CpuOps.g4_input_tokens(stream(), ids.address(), drawn.address(), from.address(), addressOrNull(history),
+        addressOrNull(historyAt), ids.elements()), "inputTokens", ids, drawn, from);
+  }
+
+  @Override
   public void filteredProbs(Tensor probs, Tensor logits, Tensor history, Tensor historyStart, SamplingSettings sampling) {
     OpChecks.filteredProbs(probs, logits, history, historyStart, sampling);
     check(CpuOps.g4_filtered_probs(stream(), probs.address(), logits.address(), addressOrNull(history),
@@ -466,8 +474,23 @@ public final class CpuBackend implements Backend {
       }
 
       @Override
+      public int runsAhead() {
+        return 0;
+      }
+
+      @Override
+      public int paddedRows(int rows) {
+        return rows;
+      }
+
+      @Override
       public void close() {}
     };
+  }
+
+  @Override
+  public Readback readback(int results, int bytes) {
+    return new HostReadback(results, bytes);
   }
 
   // ---- calls ----

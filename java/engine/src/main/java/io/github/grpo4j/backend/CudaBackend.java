@@ -7,19 +7,20 @@ import io.github.grpo4j.backend.cuda.CudaGemm;
 import io.github.grpo4j.backend.cuda.CudaGraphs;
 import io.github.grpo4j.backend.cuda.CudaInstallation;
 import io.github.grpo4j.backend.cuda.CudaOps;
+import io.github.grpo4j.backend.cuda.CudaReadback;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The op catalogue on the first NVIDIA GPU: own kernels, matrix products by cuBLAS. Calls queue work on one stream and return;
+ * The op catalogue on the first NVIDIA GPU: own kernels, matrix products by cuBLASLt. Calls queue work on one stream and return;
  * {@link #download} waits, and so does freeing a tensor.
  *
- * <p>Weight matrices are row-major here: {@link Layout#PACKED} is what cuBLAS reads, without padding.
+ * <p>Weight matrices are row-major here: {@link Layout#PACKED} is what cuBLASLt reads, without padding.
  *
  * <p>Same inputs give the same bits, run after run. Whether the rows of a matrix product have the same bits in another batch is
- * cuBLAS' affair, so decode and training agree to rounding only.
+ * cuBLASLt's affair, so decode and training agree to rounding only.
  */
 public final class CudaBackend implements Backend {
   private static final long ALIGNMENT = 256;
@@ -198,8 +199,8 @@ public final class CudaBackend implements Backend {
   public void linear(Tensor y, Tensor x, Tensor w, Tensor bias, boolean accumulate) {
     OpChecks.linear(y, x, w, bias);
     open();
-    gemm.linear(y.address(), type(y.dtype()), x.address(), w.address(), addressOrNull(bias), type(x.dtype()), x.rows(), w.rows(),
-        w.columns(), accumulate);
+    gemm.linear(y.address(), type(y.dtype()), x.address(), w.address(), bias == null ? 0 : inType(bias, y.dtype()), type(x.dtype()),
+        x.rows(), w.rows(), w.columns(), accumulate);
   }
 
   @Override
@@ -213,23 +214,33 @@ public final class CudaBackend implements Backend {
     OpChecks.linearBackwardWeight(dw, dbias, dy, x);
     gemm.backwardWeight(dw.address(), inType(dy, x.dtype()), x.address(), type(x.dtype()), x.rows(), dw.rows(), dw.columns());
     if (dbias != null) {
-      gemm.backwardBias(dbias.address(), dy.address(), type(dy.dtype()), dy.rows(), dy.columns());
+      long workspace = device.scratch(CudaOps.g4_cuda_column_sums_workspace(dy.rows(), dy.columns()));
+      check(CudaOps.g4_cuda_column_sums(stream(), dbias.address(), dy.address(), workspace, dy.rows(), dy.columns(),
+          dy.dtype().code()), "linearBackwardWeight", dbias, dy);
     }
   }
 
-  /** The address of dy, or of a copy in the type of the weights: cuBLAS multiplies matrices of one type. */
-  private long inType(Tensor dy, DType dtype) {
+  /**
+   * The address of the tensor, or of a copy in another type: cuBLASLt multiplies matrices of one type, and adds a bias of the
+   * result's.
+   */
+  private long inType(Tensor tensor, DType dtype) {
     open();
-    if (dy.dtype() == dtype) {
-      return dy.address();
+    if (tensor.dtype() == dtype) {
+      return tensor.address();
     }
-    long rounded = device.scratch(dy.elements() * dtype.bytes());
-    check(CudaOps.g4_cast(stream(), rounded, dtype.code(), dy.address(), dy.dtype().code(), dy.elements()), "cast", dy);
-    return rounded;
+    long copy = device.scratch(tensor.elements() * dtype.bytes());
+    check(CudaOps.g4_cast(stream(), copy, dtype.code(), tensor.address(), tensor.dtype().code(), tensor.elements()), "cast", tensor);
+    return copy;
   }
 
   private static CudaGemm.Type type(DType dtype) {
-    return dtype == DType.F32 ? CudaGemm.Type.F32 : CudaGemm.Type.BF16;
+    return switch (dtype) {
+      case F32 -> CudaGemm.Type.F32;
+      case F16 -> CudaGemm.Type.F16;
+      case BF16 -> CudaGemm.Type.BF16;
+      default -> throw new IllegalArgumentException("matrices of " + dtype + " are not multiplied");
+    };
   }
 
   // ---- embedding, norm, rotary embeddings ----
@@ -393,6 +404,13 @@ public final class CudaBackend implements Backend {
   }
 
   @Override
+  public void inputTokens(Tensor ids, Tensor drawn, Tensor from, Tensor history, Tensor historyAt) {
+    OpChecks.inputTokens(ids, drawn, from, history, historyAt);
+    check(CudaOps.g4_input_tokens(stream(), ids.address(), drawn.address(), from.address(), addressOrNull(history),
+        addressOrNull(historyAt), ids.elements()), "inputTokens", ids, drawn, from);
+  }
+
+  @Override
   public void filteredProbs(Tensor probs, Tensor logits, Tensor history, Tensor historyStart, SamplingSettings sampling) {
     OpChecks.filteredProbs(probs, logits, history, historyStart, sampling);
     check(CudaOps.g4_filtered_probs(stream(), probs.address(), logits.address(), addressOrNull(history),
@@ -422,6 +440,11 @@ public final class CudaBackend implements Backend {
   @Override
   public Replay replay() {
     return new CudaGraphs(open());
+  }
+
+  @Override
+  public Readback readback(int results, int bytes) {
+    return new CudaReadback(open(), results, bytes);
   }
 
   // ---- calls ----

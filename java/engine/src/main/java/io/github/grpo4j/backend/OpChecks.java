@@ -417,6 +417,18 @@ final class OpChecks {
     rows("sample", "counters", counters, DType.I32, rows, 4);
   }
 
+  static void inputTokens(Tensor ids, Tensor drawn, Tensor from, Tensor history, Tensor historyAt) {
+    String op = "inputTokens";
+    rowMajor(op, "ids", ids, DType.I32);
+    rowMajor(op, "drawn", drawn, DType.I32);
+    vector(op, "from", from, DType.I32, ids.elements());
+    require((history == null) == (historyAt == null), op, "history and historyAt come together");
+    if (history != null) {
+      rowMajor(op, "history", history, DType.I32);
+      vector(op, "historyAt", historyAt, DType.I32, ids.elements());
+    }
+  }
+
   static void filteredProbs(Tensor probs, Tensor logits, Tensor history, Tensor historyStart, SamplingSettings settings) {
     filters("filteredProbs", logits, history, historyStart, settings);
     rows("filteredProbs", "probs", probs, DType.F32, logits.rows(), logits.columns());

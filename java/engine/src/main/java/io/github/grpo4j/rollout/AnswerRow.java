@@ -4,7 +4,10 @@ import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.model.BlockAllocator;
 import java.util.Arrays;
 
-/** An answer being written: its blocks of the cache and what was drawn so far. */
+/**
+ * An answer being written: its blocks of the cache and what was drawn so far. Steps may be queued that the host has not read yet,
+ * so there is more of it on the device than is known here.
+ */
 final class AnswerRow {
   final PromptGroup group;
   final int answer;
@@ -12,6 +15,9 @@ final class AnswerRow {
   private int blockCount;
   private int reserved;
   private int cached;
+  private int queued;
+  private int lastIndex;
+  private boolean finished;
 
   private int[] tokenIds = new int[16];
   private float[] logprobs = new float[16];
@@ -43,7 +49,7 @@ final class AnswerRow {
     return block;
   }
 
-  /** Positions in the cache: where the next input token goes. */
+  /** Positions in the cache, once all that is queued is done: where the next input token goes. */
   int cached() {
     return cached;
   }
@@ -57,12 +63,33 @@ final class AnswerRow {
     return blocks[index] * Backend.KV_BLOCK + cached % Backend.KV_BLOCK;
   }
 
-  /** The token that the next step reads: the last one drawn, or the prompt's last. */
-  int inputToken() {
+  /** The token that the next step reads, for {@link Backend#inputTokens}: itself, or its place in what the last step draws. */
+  int inputFrom() {
+    if (queued > drawn) {
+      return lastIndex;
+    }
     int[] prompt = group.request.promptIds();
-    return drawn == 0 ? prompt[prompt.length - 1] : tokenIds[drawn - 1];
+    return asInput(drawn == 0 ? prompt[prompt.length - 1] : tokenIds[drawn - 1]);
   }
 
+  /** A token that is known, for {@link Backend#inputTokens}. */
+  static int asInput(int token) {
+    return -1 - token;
+  }
+
+  /** Steps queued for this answer, each of which draws a token. */
+  int queued() {
+    return queued;
+  }
+
+  /** A step was queued in which this answer is the {@code index}-th row. */
+  void advance(int index) {
+    queued++;
+    cached++;
+    lastIndex = index;
+  }
+
+  /** Tokens that the host has read. */
   int drawn() {
     return drawn;
   }
@@ -77,15 +104,11 @@ final class AnswerRow {
     logprobs[drawn] = logprob;
     entropies[drawn] = entropy;
     drawn++;
-    cached++;
   }
 
-  /** Prompt and drawn tokens, for the repetition penalty. */
-  int copyHistory(int[] into, int offset) {
-    int[] prompt = group.request.promptIds();
-    System.arraycopy(prompt, 0, into, offset, prompt.length);
-    System.arraycopy(tokenIds, 0, into, offset + prompt.length, drawn);
-    return offset + prompt.length + drawn;
+  /** Whether the answer has ended; what is still drawn for it is of no use. */
+  boolean finished() {
+    return finished;
   }
 
   void releaseBlocks(BlockAllocator allocator) {
@@ -96,7 +119,9 @@ final class AnswerRow {
     reserved = 0;
   }
 
+  /** Ends the answer. */
   Episode toEpisode(FinishReason reason, TextDecoder decoder) {
+    finished = true;
     int[] ids = Arrays.copyOf(tokenIds, drawn);
     return new Episode(group.request.problem(), answer, group.request.promptIds(), ids, Arrays.copyOf(logprobs, drawn),
         Arrays.copyOf(entropies, drawn), reason, decoder.decode(ids));

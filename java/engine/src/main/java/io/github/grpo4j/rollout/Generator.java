@@ -14,6 +14,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
@@ -71,7 +72,8 @@ public final class Generator implements AutoCloseable {
   private final KvCache cache;
   private final BlockAllocator allocator;
   private final Arena arena;
-  private final Backend.Replay replay;
+  private final DecodeSteps steps;
+  private final long working;
   private final int maxBlocks;
 
   /**
@@ -79,6 +81,11 @@ public final class Generator implements AutoCloseable {
    * @param vocabUsed token ids from here on are never drawn (padding rows of the head)
    */
   public Generator(CausalLm model, Limits limits, Set<Integer> eosIds, int vocabUsed, TextDecoder decoder) {
+    this(model, limits, eosIds, vocabUsed, decoder, model.backend().replay());
+  }
+
+  /** @param replay says how far ahead of the host steps are queued, and how many rows they have; closed with the generator */
+  Generator(CausalLm model, Limits limits, Set<Integer> eosIds, int vocabUsed, TextDecoder decoder, Backend.Replay replay) {
     if (limits.maxSequenceTokens() > model.maxPositions()) {
       throw new IllegalArgumentException("sequences of up to " + limits.maxSequenceTokens() + " tokens were asked for, but the model was"
           + " opened for " + model.maxPositions() + "; lower data.max_prompt_tokens or rollout.max_new_tokens");
@@ -93,7 +100,8 @@ public final class Generator implements AutoCloseable {
     this.cache = new KvCache(backend, model.config(), model.weights().dtype(), limits.kvBlocks());
     this.allocator = new BlockAllocator(limits.kvBlocks());
     this.arena = new Arena(backend, workingBytes(model.config(), model.weights().dtype(), limits), "rollout", "rollout.max_rows");
-    this.replay = backend.replay();
+    this.steps = new DecodeSteps(model, cache, arena, replay, limits.maxRows(), limits.maxSequenceTokens());
+    this.working = arena.mark();
   }
 
   /** Bytes of all memory of a generator, the cache included. */
@@ -104,12 +112,9 @@ public final class Generator implements AutoCloseable {
   /** Bytes of a generator's memory beside the cache. */
   public static long workingBytes(ModelConfig config, DType dtype, Limits limits) {
     int rows = limits.rowsPerPass();
-    long maxBlocks = KvCache.blocksFor(limits.maxSequenceTokens());
     return CausalLm.decodeBytes(config, dtype, rows)
-        + Arena.sizeOf(DType.F32, limits.maxRows(), config.vocabSize())
-        + 12 * Arena.sizeOf(DType.I32, rows + 1)
-        + Arena.sizeOf(DType.I32, rows, maxBlocks)
-        + Arena.sizeOf(DType.I32, limits.maxRows(), limits.maxSequenceTokens());
+        + DecodeSteps.bytes(limits.maxRows(), limits.maxSequenceTokens(), config.vocabSize())
+        + StepArrays.bytes(rows, rows, KvCache.blocksFor(limits.maxSequenceTokens()));
   }
 
   /** Draws all answers of all requests. Interrupting the thread ends it with {@link CancellationException}. */
@@ -124,13 +129,10 @@ public final class Generator implements AutoCloseable {
 
   @Override
   public void close() {
-    replay.close();
+    steps.close();
     arena.close();
     cache.close();
   }
-
-  /** What the calls of a decoding step depend on: its tensors lie at the same places whenever it has as many rows. */
-  private record StepKey(int rows, SamplingSettings settings) {}
 
   /** One call of {@link #generate}. */
   private final class Run {
@@ -140,7 +142,10 @@ public final class Generator implements AutoCloseable {
     private final int step;
     private final RolloutListener listener;
     private final Deque<PromptGroup> waiting = new ArrayDeque<>();
+    /** Answers that get a token in the next step; {@link DecodeSteps} has the history of the r-th in its r-th row. */
     private final List<AnswerRow> rows = new ArrayList<>();
+    /** Those, and answers whose last tokens are under way. */
+    private final Set<AnswerRow> unfinished = new LinkedHashSet<>();
     private final Episode[][] done;
     private final int total;
     private int finished;
@@ -149,8 +154,7 @@ public final class Generator implements AutoCloseable {
     private long decodeSteps;
     private long decodedRows;
     private long prefillNanos;
-    private long decodeNanos;
-    private long sampleNanos;
+    private long collectNanos;
 
     Run(List<RolloutRequest> requests, SamplingParams params, long seed, int step, RolloutListener listener) {
       this.requests = requests;
@@ -189,23 +193,29 @@ public final class Generator implements AutoCloseable {
             throw new CancellationException("the rollout was interrupted after " + finished + " of " + total + " answers");
           }
           admit();
-          if (rows.isEmpty()) {
+          if (!rows.isEmpty()) {
+            decodeStep();
+          } else if (steps.underWay() == 0) {
             throw new IllegalStateException("no answer can start with " + allocator);
           }
-          decodeStep();
-          listener.progress(finished, total, newTokens);
+          if (rows.isEmpty() || steps.farEnoughAhead()) {
+            collect(steps.receive());
+            listener.progress(finished, total, newTokens);
+          }
         }
       } finally {
-        arena.reset(0);
-        rows.forEach(row -> row.releaseBlocks(allocator));
+        steps.abandon();
+        arena.reset(working);
+        unfinished.forEach(row -> row.releaseBlocks(allocator));
         waiting.forEach(group -> group.abandon(allocator));
       }
       List<Episode> episodes = new ArrayList<>(total);
       for (Episode[] group : done) {
         episodes.addAll(Arrays.asList(group));
       }
-      return new Rollout(episodes, new RolloutStats(
-          promptTokens, newTokens, decodeSteps, decodedRows, prefillNanos * 1e-9, decodeNanos * 1e-9, sampleNanos * 1e-9));
+      DecodeSteps.Times times = steps.takeTimes();
+      return new Rollout(episodes, new RolloutStats(promptTokens, newTokens, decodeSteps, decodedRows, prefillNanos * 1e-9,
+          times.decodeSeconds(), times.sampleSeconds() + collectNanos * 1e-9));
     }
 
     /** Starts waiting answers, in order, while rows and blocks last. */
@@ -224,6 +234,8 @@ public final class Generator implements AutoCloseable {
           toPrefill.add(group);
         }
         AnswerRow row = group.startAnswer(allocator, maxBlocks, params.maxNewTokens(), copies);
+        unfinished.add(row);
+        steps.admit(row, rows.size(), settings);
         rows.add(row);
         promised += row.reserved();
         if (group.allStarted()) {
@@ -274,98 +286,53 @@ public final class Generator implements AutoCloseable {
     }
 
     private void decodeStep() {
-      long start = System.nanoTime();
-      int count = rows.size();
-      StepArrays arrays = new StepArrays(count, count, maxBlocks);
-      for (AnswerRow row : rows) {
-        arrays.addRow(row.inputToken(), row.cached(), row.nextSlot(allocator));
-        arrays.endSequence(row.blocks, maxBlocks, row.cached() + 1);
-      }
-      KvCache.Step inputs = arrays.upload(backend, arena);
-      Tensor counters = counters();
-      Tensor logits = arena.tensor(DType.F32, count, model.config().vocabSize());
-      Tensor token = arena.tensor(DType.I32, count);
-      Tensor logprob = arena.tensor(DType.F32, count);
-      Tensor entropy = arena.tensor(DType.F32, count);
-      long[] sampleStart = {0};
-      Runnable decode = () -> {
-        model.logits(logits, model.decode(inputs, cache, arena));
-        sampleStart[0] = System.nanoTime();
-      };
-      if (settings.repetitionPenalty() == 1) {
-        replay.run(new StepKey(count, settings), () -> {
-          decode.run();
-          backend.sample(token, logprob, entropy, logits, counters, null, null, settings);
-        });
-      } else {
-        decode.run();
-        sampleWithHistory(token, logprob, entropy, logits, counters);
-      }
-      if (sampleStart[0] == 0) {
-        sampleStart[0] = System.nanoTime();
-      }
-      decodeNanos += sampleStart[0] - start;
-      collect(token, logprob, entropy);
-      arena.reset(0);
       decodeSteps++;
-      decodedRows += count;
-      sampleNanos += System.nanoTime() - sampleStart[0];
-    }
-
-    private Tensor counters() {
-      int[] counters = new int[4 * rows.size()];
-      for (int r = 0; r < rows.size(); r++) {
-        AnswerRow row = rows.get(r);
-        counters[4 * r] = step;
-        counters[4 * r + 1] = row.group.request.problem();
-        counters[4 * r + 2] = row.answer;
-        counters[4 * r + 3] = row.drawn();
-      }
-      Tensor tensor = arena.tensor(DType.I32, rows.size(), 4);
-      backend.upload(tensor, counters, 0);
-      return tensor;
-    }
-
-    private void sampleWithHistory(Tensor token, Tensor logprob, Tensor entropy, Tensor logits, Tensor counters) {
-      int count = rows.size();
-      int[] starts = new int[count + 1];
-      int[] ids = new int[rows.stream().mapToInt(row -> row.group.request.promptIds().length + row.drawn()).sum()];
-      for (int r = 0; r < count; r++) {
-        starts[r + 1] = rows.get(r).copyHistory(ids, starts[r]);
-      }
-      Tensor history = arena.tensor(DType.I32, ids.length);
-      backend.upload(history, ids, 0);
-      Tensor historyStart = arena.tensor(DType.I32, count + 1);
-      backend.upload(historyStart, starts, 0);
-      backend.sample(token, logprob, entropy, logits, counters, history, historyStart, settings);
-    }
-
-    private void collect(Tensor token, Tensor logprob, Tensor entropy) {
-      int count = rows.size();
-      int[] tokens = new int[count];
-      float[] logprobs = new float[count];
-      float[] entropies = new float[count];
-      backend.download(token, tokens, 0);
-      backend.download(logprob, logprobs, 0);
-      backend.download(entropy, entropies, 0);
-      newTokens += count;
-      List<AnswerRow> alive = new ArrayList<>(count);
-      for (int r = 0; r < count; r++) {
-        AnswerRow row = rows.get(r);
-        row.append(tokens[r], logprobs[r], entropies[r]);
-        listener.token(row.group.requestIndex, row.answer, tokens[r]);
-        FinishReason reason = eosIds.contains(tokens[r]) ? FinishReason.EOS
-            : row.drawn() == params.maxNewTokens() ? FinishReason.LENGTH : null;
-        if (reason == null) {
-          alive.add(row);
-        } else {
-          done[row.group.requestIndex][row.answer] = row.toEpisode(reason, decoder);
-          row.releaseBlocks(allocator);
-          finished++;
+      decodedRows += rows.size();
+      steps.queue(rows, allocator, settings, step);
+      for (int r = rows.size() - 1; r >= 0; r--) {
+        if (rows.get(r).queued() == params.maxNewTokens()) {
+          removeRow(r);
         }
       }
-      rows.clear();
-      rows.addAll(alive);
+    }
+
+    /** The last row takes the place of the one that is removed. */
+    private void removeRow(int index) {
+      AnswerRow last = rows.remove(rows.size() - 1);
+      if (index < rows.size()) {
+        steps.move(rows.size(), index, settings);
+        rows.set(index, last);
+      }
+    }
+
+    private void collect(DecodeSteps.Drawn drawn) {
+      long start = System.nanoTime();
+      for (int r = 0; r < drawn.rows().size(); r++) {
+        AnswerRow row = drawn.rows().get(r);
+        if (!row.finished()) {
+          append(row, drawn.tokens()[r], drawn.logprobs()[r], drawn.entropies()[r]);
+        }
+      }
+      collectNanos += System.nanoTime() - start;
+    }
+
+    private void append(AnswerRow row, int token, float logprob, float entropy) {
+      newTokens++;
+      row.append(token, logprob, entropy);
+      listener.token(row.group.requestIndex, row.answer, token);
+      FinishReason reason = eosIds.contains(token) ? FinishReason.EOS
+          : row.drawn() == params.maxNewTokens() ? FinishReason.LENGTH : null;
+      if (reason == null) {
+        return;
+      }
+      done[row.group.requestIndex][row.answer] = row.toEpisode(reason, decoder);
+      row.releaseBlocks(allocator);
+      unfinished.remove(row);
+      int index = rows.indexOf(row);
+      if (index >= 0) {
+        removeRow(index);
+      }
+      finished++;
     }
   }
 }

@@ -128,7 +128,8 @@ class GeneratorTest {
       assertEquals(order, rollout.episodes().stream().map(e -> e.problem() + "/" + e.answer()).toList());
       assertEquals(tokens.stream().sorted().toList(), streamed.stream().sorted().toList());
       assertEquals(tokens.size(), rollout.stats().newTokens());
-      assertEquals(tokens.size(), rollout.stats().decodedRows());
+      long inVain = rollout.stats().decodedRows() - tokens.size(); // rows of answers that had ended, where steps run ahead
+      assertTrue(inVain >= 0 && inVain <= order.size(), inVain + " rows in vain");
       assertEquals(requests.stream().mapToInt(r -> r.promptIds().length - 1).sum(), rollout.stats().promptTokens(),
           "a prompt is prefilled once for its whole group, all but its last token");
       assertEquals(order.size(), lastProgress[0]);

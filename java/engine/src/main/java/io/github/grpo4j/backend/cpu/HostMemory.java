@@ -54,7 +54,8 @@ public final class HostMemory {
     return new Pointer(direct).address() + direct.position();
   }
 
-  private static ByteBuffer view(long address, long bytes) {
+  /** The memory at an address that somebody else owns, in native byte order. */
+  public static ByteBuffer view(long address, long bytes) {
     return new MemoryView(address, bytes).asByteBuffer().order(ByteOrder.nativeOrder());
   }
 

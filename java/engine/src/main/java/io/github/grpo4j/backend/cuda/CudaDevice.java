@@ -111,9 +111,14 @@ public final class CudaDevice implements AutoCloseable {
     check(cudart.cudaMemcpyAsync(first.at(to), second.at(hostAddress), bytes, cudaMemcpyHostToDevice, stream), "cudaMemcpyAsync");
   }
 
+  /** To host memory: if it is pinned, when the stream gets there. */
+  void send(long hostAddress, long from, long bytes) {
+    check(cudart.cudaMemcpyAsync(first.at(hostAddress), second.at(from), bytes, cudaMemcpyDeviceToHost, stream), "cudaMemcpyAsync");
+  }
+
   /** To host memory; waits. */
   public void download(long hostAddress, long from, long bytes) {
-    check(cudart.cudaMemcpyAsync(first.at(hostAddress), second.at(from), bytes, cudaMemcpyDeviceToHost, stream), "cudaMemcpyAsync");
+    send(hostAddress, from, bytes);
     synchronize();
   }
 
