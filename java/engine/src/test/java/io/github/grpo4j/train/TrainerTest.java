@@ -61,6 +61,22 @@ class TrainerTest {
     assertSameRun(folder.resolve("straight"), folder.resolve("stopped"), 12);
   }
 
+  /** On a GPU states move between its memory and the machine's; elsewhere it must at least be allowed. */
+  @Test
+  void aRunGoesOnWithItsOptimizerStatesElsewhere() throws IOException {
+    String[] few = {"model.dtype=bf16", "training.max_steps=3", "training.eval_interval=0", "rollout.questions_per_step=2"};
+    run(config("straight", few), Integer.MAX_VALUE);
+    for (int step = 1; step <= 3; step++) {
+      String placement = "optimizer.placement=" + List.of("offload", "host", "device").get(step - 1);
+      run(config("moved", few[0], few[1], few[2], few[3], placement), step);
+    }
+    for (String file : List.of("model/model.safetensors", "optimizer.safetensors")) {
+      String path = "/checkpoints/step_000003/" + file;
+      assertArrayEquals(Files.readAllBytes(folder.resolve("straight" + path)), Files.readAllBytes(folder.resolve("moved" + path)), file);
+    }
+    assertEquals(withoutMachine(folder.resolve("straight")), withoutMachine(folder.resolve("moved")));
+  }
+
   @Test
   void threadsMicroBatchesAndEvaluationsDoNotChangeTraining() throws IOException {
     run(config("one", "backend.threads=1", "training.max_steps=4"), Integer.MAX_VALUE);
