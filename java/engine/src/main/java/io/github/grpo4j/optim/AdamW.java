@@ -90,6 +90,7 @@ public final class AdamW implements AutoCloseable {
       for (Parameter parameter : weights.parameters()) {
         states.add(allocate(parameter, placement));
       }
+      mastersFromWeights();
       this.streamed = switch (placement) {
         case DEVICE -> null;
         case OFFLOAD -> backend.streamedAdamW(operands(), Backend.Updater.DEVICE, bucket);
@@ -99,7 +100,6 @@ public final class AdamW implements AutoCloseable {
       closeStates();
       throw e;
     }
-    mastersFromWeights();
   }
 
   /** Bytes of the device for master, m and v of a model whose weights are stored as {@code dtype}, beyond those weights. */
