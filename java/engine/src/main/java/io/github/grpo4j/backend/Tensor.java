@@ -3,8 +3,9 @@ package io.github.grpo4j.backend;
 import java.util.Arrays;
 
 /**
- * A typed, shaped piece of memory, a device's or (for what a step touches once, see {@link Backend#allocateHost}) the host's. It is
- * a handle: the elements live in the memory of a {@link Backend} and are reached only through its ops ({@link Backend#upload}, {@link Backend#download}, …), never through the address.
+ * A typed, shaped piece of memory, a device's or (for what a step touches once, see {@link Backend#allocateHost}) the host's. It
+ * is a handle: the elements live in the memory of a {@link Backend} and are reached only through its ops
+ * ({@link Backend#upload}, {@link Backend#download}, …), never through the address.
  *
  * <p>A tensor that {@link Backend#allocate} returned owns its memory and frees it on {@link #close}. A tensor from an
  * {@link Arena} or a view ({@link #rows(long, long)}, {@link #reshape}) owns nothing; closing it only ends its use.

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.grpo4j.backend.BackendException;
 import io.github.grpo4j.backend.DeviceKind;
+import io.github.grpo4j.backend.cuda.CudaDeviceInfo;
 import io.github.grpo4j.testing.TestBackends;
 import io.github.grpo4j.text.Tokenizer;
 import io.github.grpo4j.train.MemoryPlan.Memory;
@@ -17,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -62,6 +64,23 @@ class MemoryPlanTest {
       assertEquals(1, planned / trainer.allocatedBytes(), 0.05, () -> variant + ": planned " + planned + ", taken " + trainer.allocatedBytes());
       assertEquals(gpu ? plan.tensorBytes(Memory.MACHINE) : 0, trainer.allocatedHostBytes());
     }
+  }
+
+  /** Scratch of kernels and cuBLAS included, which shows only when something has run. */
+  @Test
+  void aGpuGivesNoMoreThanPlanned() {
+    Assumptions.assumeTrue(TestBackends.isCuda(), "a GPU is asked how much it has left");
+    RunConfig config = config("model.dtype=bf16", "optimizer.placement=offload", "rollout.questions_per_step=2", "training.max_steps=1",
+        "training.eval_interval=0", "data.max_prompt_tokens=" + longestPrompt());
+    MemoryPlan plan = MemoryPlan.training(config);
+    long before = CudaDeviceInfo.freeBytes();
+    assertEquals(before, plan.availableBytes(Memory.GPU));
+    try (Trainer trainer = Trainer.open(config, TrainingListener.NONE)) {
+      trainer.run();
+      long taken = before - CudaDeviceInfo.freeBytes();
+      assertTrue(taken >= trainer.allocatedBytes() && taken <= plan.totalBytes(Memory.GPU), () -> taken + " taken, planned " + plan.parts(Memory.GPU));
+    }
+    assertEquals(before, CudaDeviceInfo.freeBytes(), "something was not given back");
   }
 
   /** The shape of Qwen2.5-3B. Its 3.09 billion weights take 5.75 GiB in bf16, gradients 11.5, master and moments 34.5. */

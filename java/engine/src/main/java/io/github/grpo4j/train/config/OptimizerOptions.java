@@ -34,7 +34,8 @@ public record OptimizerOptions(
     COSINE
   }
 
-  static final OptimizerOptions DEFAULTS = new OptimizerOptions(1e-6, List.of(0.9, 0.999), 1e-8, 0, 1, Schedule.CONSTANT, 0, 0, AdamW.Placement.DEVICE);
+  static final OptimizerOptions DEFAULTS = new OptimizerOptions(
+      1e-6, List.of(0.9, 0.999), 1e-8, 0, 1, Schedule.CONSTANT, 0, 0, AdamW.Placement.DEVICE);
 
   public OptimizerOptions {
     betas = List.copyOf(betas);
