@@ -12,7 +12,7 @@ trap 'rm -f "$log"' EXIT
 if ! "$nvcc" -ccbin "$host" -std=c++17 -O3 -lineinfo -fmad=false \
   -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90a,code=sm_90a -gencode arch=compute_90,code=compute_90 \
   -Werror all-warnings -Xptxas -v,-warn-spills,-warn-lmem-usage,-warn-double-usage,-Werror \
-  -Xcompiler -fPIC,-fvisibility=hidden,-Wall -I"$here/src" -I"$here/include" -I"$here/../native/include" \
+  -Xcompiler -fPIC,-fvisibility=hidden,-Wall -I"$here/src" -I"$here/../native/include" \
   -MD -MF "$object.d" -MT "$object" -c "$source" -o "$object" >"$log" 2>&1; then
   grep -vE 'ptxas info|bytes stack frame' "$log" >&2
   exit 1

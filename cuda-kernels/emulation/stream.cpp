@@ -15,10 +15,10 @@ std::set<cudaStream_t>& streams() {
 
 bool known(cudaStream_t stream) { return streams().count(stream) != 0; }
 
-// Runs the stream only as far as the event, if it is still to come there.
-void run_to(cudaEvent_t event) {
-  g4_emulated_stream* stream = event->stream;
-  while (!event->reached && known(stream) && stream->done < stream->queue.size()) {
+// Runs the stream only as far as the recording, if it is still to come there.
+void run_to(const g4_emulated_recording& recording) {
+  g4_emulated_stream* stream = recording.stream;
+  while (!recording.reached && known(stream) && stream->done < stream->queue.size()) {
     const Work work = std::move(stream->queue[stream->done++]);
     work();
   }
@@ -160,7 +160,6 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
 
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
   const Lock lock(device_lock());
-  run_all();  // queued work may name it
   delete event;
   return cudaSuccess;
 }
@@ -168,35 +167,33 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   const Lock lock(device_lock());
   if (stream != nullptr && !known(stream)) return cudaErrorInvalidResourceHandle;
-  event->stream = stream;
-  event->recorded = true;
-  event->reached = false;
-  const uint64_t ticket = ++event->ticket;
-  enqueue(stream, [event, ticket] {
-    if (event->ticket != ticket) return;
-    event->reached = true;
-    event->time = std::chrono::steady_clock::now();
+  auto recording = std::make_shared<g4_emulated_recording>();
+  recording->stream = stream;
+  event->last = recording;
+  enqueue(stream, [recording] {
+    recording->reached = true;
+    recording->time = std::chrono::steady_clock::now();
   });
   return cudaSuccess;
 }
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
   const Lock lock(device_lock());
-  if (event->recorded && !event->reached && event->stream != stream) enqueue(stream, [event] { run_to(event); });
+  if (event->last != nullptr && !event->last->reached && event->last->stream != stream) enqueue(stream, [recording = event->last] { run_to(*recording); });
   return cudaSuccess;
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   const Lock lock(device_lock());
-  run_to(event);
+  if (event->last != nullptr) run_to(*event->last);
   return result();
 }
 
-cudaError_t cudaEventQuery(cudaEvent_t event) { return event->reached ? cudaSuccess : cudaErrorNotReady; }
+cudaError_t cudaEventQuery(cudaEvent_t event) { return event->last == nullptr || event->last->reached ? cudaSuccess : cudaErrorNotReady; }
 
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {
-  if (!start->recorded || !end->recorded) return cudaErrorInvalidResourceHandle;
-  if (!start->reached || !end->reached) return cudaErrorNotReady;
-  *milliseconds = std::chrono::duration<float, std::milli>(end->time - start->time).count();
+  if (start->last == nullptr || end->last == nullptr) return cudaErrorInvalidResourceHandle;
+  if (!start->last->reached || !end->last->reached) return cudaErrorNotReady;
+  *milliseconds = std::chrono::duration<float, std::milli>(end->last->time - start->last->time).count();
   return cudaSuccess;
 }

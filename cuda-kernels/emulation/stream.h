@@ -44,9 +44,13 @@ struct g4_emulated_stream {
   std::unique_ptr<g4_emulated_graph> capture;
 };
 
-struct g4_emulated_event {
-  cudaStream_t stream = nullptr;  // where it was recorded last
-  bool recorded = false, reached = true;
-  uint64_t ticket = 0;            // counts recordings, so that an overtaken one does not mark a newer one as reached
+// One recording of an event. Whoever waits for an event waits for the recording that is the last one then; a later one is another.
+struct g4_emulated_recording {
+  cudaStream_t stream = nullptr;
+  bool reached = false;
   std::chrono::steady_clock::time_point time{};
+};
+
+struct g4_emulated_event {
+  std::shared_ptr<g4_emulated_recording> last;  // null: never recorded
 };

@@ -139,6 +139,13 @@ void test_events() {
   check(cudaEventQuery(event) == cudaErrorNotReady, "not reached");
   cudaStreamSynchronize(second.handle);
   check(cudaEventQuery(event) == cudaSuccess && *emulation::view(array.address) == 1, "the second stream drives the first to the event, no further");
+  add(array.address, 100, first.handle);
+  cudaEventRecord(event, first.handle);
+  cudaStreamWaitEvent(second.handle, event, 0);
+  add(array.address, 1000, first.handle);
+  cudaEventRecord(event, first.handle);
+  cudaStreamSynchronize(second.handle);
+  check(*emulation::view(array.address) == 111 && cudaEventQuery(event) == cudaErrorNotReady, "a wait is for what was recorded last then, not later");
   cudaEventDestroy(event);
 }
 

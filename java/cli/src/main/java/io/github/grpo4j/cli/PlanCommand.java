@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.grpo4j.train.MachineMemory;
 import io.github.grpo4j.train.MemoryPlan;
+import io.github.grpo4j.train.MemoryPlan.Memory;
 import io.github.grpo4j.train.config.RunConfig;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,7 +16,7 @@ import picocli.CommandLine.Option;
 
 /** {@code grpo4j plan}: the memory that a training run will take. */
 @Command(name = "plan", mixinStandardHelpOptions = true,
-    description = "Memory that a training run will take, beside what this machine has left; only config.json of the model is read.")
+    description = "Memory that a training run will take, of a GPU and of this machine, beside what is left; only config.json of the model is read.")
 final class PlanCommand implements Callable<Integer> {
   @Mixin private ConfigOptions config;
 
@@ -46,18 +47,27 @@ final class PlanCommand implements Callable<Integer> {
 
   private static void print(Terminal terminal, RunConfig run, MemoryPlan plan) {
     terminal.line(terminal.bold(run.model().path()) + "  " + plan.model().describe());
-    for (MemoryPlan.Part part : plan.parts()) {
+    for (Memory memory : plan.memories()) {
+      if (plan.memories().size() > 1) {
+        terminal.line(memory.title() + ":");
+      }
+      print(terminal, plan, memory);
+    }
+  }
+
+  private static void print(Terminal terminal, MemoryPlan plan, Memory memory) {
+    for (MemoryPlan.Part part : plan.parts(memory)) {
       terminal.line(row(part.name(), part.bytes()) + "   " + terminal.dim(part.about()));
     }
-    terminal.line(terminal.bold(row("total", plan.totalBytes())));
-    if (plan.availableBytes() == MachineMemory.UNKNOWN) {
+    terminal.line(terminal.bold(row("total", plan.totalBytes(memory))));
+    if (plan.availableBytes(memory) == MachineMemory.UNKNOWN) {
       return;
     }
-    terminal.line(row("available", plan.availableBytes()) + "   "
-        + (plan.fits() ? terminal.green("it fits") : terminal.yellow("it does not fit")));
-    if (!plan.fits()) {
+    terminal.line(row("available", plan.availableBytes(memory)) + "   "
+        + (plan.fits(memory) ? terminal.green("it fits") : terminal.yellow("it does not fit")));
+    if (!plan.fits(memory)) {
       terminal.line("To make it fit, the largest first:");
-      plan.parts().stream().sorted((a, b) -> Long.compare(b.bytes(), a.bytes()))
+      plan.parts(memory).stream().filter(part -> !part.option().isEmpty()).sorted((a, b) -> Long.compare(b.bytes(), a.bytes()))
           .forEach(part -> terminal.line(String.format(Locale.ROOT, "  %-20s %s", part.name(), part.option())));
     }
   }
@@ -75,13 +85,16 @@ final class PlanCommand implements Callable<Integer> {
     object.put("model", run.model().path()).put("architecture", plan.model().family().architecture())
         .put("parameters", plan.model().parameterCount());
     ArrayNode parts = object.putArray("parts");
-    plan.parts().forEach(part -> parts.addObject().put("name", part.name()).put("bytes", part.bytes()).put("about", part.about())
-        .put("option", part.option()));
-    object.put("total_bytes", plan.totalBytes());
-    if (plan.availableBytes() == MachineMemory.UNKNOWN) {
-      object.putNull("available_bytes");
-    } else {
-      object.put("available_bytes", plan.availableBytes());
+    plan.parts().forEach(part -> parts.addObject().put("name", part.name()).put("memory", part.memory().name().toLowerCase(Locale.ROOT))
+        .put("bytes", part.bytes()).put("about", part.about()).put("option", part.option()));
+    for (Memory memory : plan.memories()) {
+      String prefix = memory == Memory.GPU ? "gpu_" : "";
+      object.put(prefix + "total_bytes", plan.totalBytes(memory));
+      if (plan.availableBytes(memory) == MachineMemory.UNKNOWN) {
+        object.putNull(prefix + "available_bytes");
+      } else {
+        object.put(prefix + "available_bytes", plan.availableBytes(memory));
+      }
     }
     return object.put("fits", plan.fits());
   }

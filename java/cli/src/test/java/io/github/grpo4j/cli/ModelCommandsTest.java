@@ -8,7 +8,10 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -119,5 +122,19 @@ class ModelCommandsTest {
     CommandRun tooLarge = CommandRun.of("plan", "--model", TINY, "--set", "training.micro_batch_tokens=2000000000");
     assertEquals(ExitCodes.UNAVAILABLE, tooLarge.code());
     assertTrue(tooLarge.out().contains("does not fit") && tooLarge.out().contains("training.recompute=layer"), tooLarge.out());
+  }
+
+  /** Without a GPU, too: what one would have to hold, and what of the optimizer stays with the machine. */
+  @Test
+  void planOfARunOnAGpuHasTwoMemories() {
+    String[] options = {"plan", "--model", TINY, "--set", "backend.device=cuda", "--set", "optimizer.placement=offload"};
+    CommandRun table = CommandRun.ok(options);
+    assertTrue(table.out().contains("GPU memory:") && table.out().contains("page-locked"), table.out());
+    ObjectNode json = CommandRun.ok(Stream.concat(Stream.of(options), Stream.of("--json")).toArray(String[]::new)).json().get(0);
+    Map<String, Long> sums = new HashMap<>();
+    for (JsonNode part : json.path("parts")) {
+      sums.merge(part.path("memory").asText(), part.path("bytes").asLong(), Long::sum);
+    }
+    assertEquals(Map.of("gpu", json.path("gpu_total_bytes").asLong(), "machine", json.path("total_bytes").asLong()), sums);
   }
 }

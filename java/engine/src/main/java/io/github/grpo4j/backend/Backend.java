@@ -1,5 +1,7 @@
 package io.github.grpo4j.backend;
 
+import java.util.List;
+
 /**
  * The op catalogue: every numerical operation that models, rollouts and updates are composed of. {@code grpo4j/ops.h}
  * defines each op (formula, layouts, rounding); this interface is that header on {@link Tensor}s, with shapes, types and
@@ -31,6 +33,16 @@ public interface Backend extends AutoCloseable {
 
   /** Bytes allocated and not yet freed. */
   long allocatedBytes();
+
+  /**
+   * Zeroed F32 memory of the host, page-locked, for what the device has no room for and a step touches once: optimizer states. Only
+   * {@link #copy}, {@link #packRows} and {@link #unpackRows} (from and to F32 of the device) and {@link StreamedAdamW} reach it.
+   * Where the device has no memory of its own, it is memory like any other.
+   */
+  Tensor allocateHost(Layout layout, long... shape);
+
+  /** Bytes of {@link #allocateHost} not yet freed; 0 where they are the device's own, and counted there. */
+  long allocatedHostBytes();
 
   void zero(Tensor dst);
 
@@ -256,6 +268,47 @@ public interface Backend extends AutoCloseable {
    * the same pass, or the master itself.
    */
   void adamw(Tensor weight, Tensor master, Tensor m, Tensor v, Tensor grad, AdamWSettings settings);
+
+  /** What AdamW changes of one parameter: operands of {@link #adamw}, of which m, v and a master of its own come from {@link #allocateHost}. */
+  record AdamWStates(Tensor weight, Tensor master, Tensor m, Tensor v) {}
+
+  /** Where the arithmetic of {@link StreamedAdamW} is done. */
+  enum Updater {
+    /** On the device: states travel there and back. */
+    DEVICE,
+    /** On the host: gradients travel there, new weights back. */
+    HOST
+  }
+
+  /**
+   * AdamW on all parameters of a model, states in the host's memory, in buckets: while one is being updated, the next one is on its way
+   * in and the one before on its way out. Same bits as {@link #adamw} on this back end.
+   */
+  interface StreamedAdamW extends AutoCloseable {
+    /**
+     * Sets the first buckets out while the device is still busy with the backward pass. Optional; nothing may write to the states
+     * between this and the step.
+     */
+    void prefetch();
+
+    /**
+     * One step.
+     *
+     * @param grads F32, one of each parameter in the order of the states, on the device
+     * @param settings likewise
+     */
+    void step(List<Tensor> grads, List<AdamWSettings> settings);
+
+    @Override
+    void close();
+  }
+
+  /**
+   * Memory for the buckets is taken here and given back on close, which comes before that of the states and weights.
+   *
+   * @param bucket elements of a bucket, a multiple of 64
+   */
+  StreamedAdamW streamedAdamW(List<AdamWStates> states, Updater updater, int bucket);
 
   // ---- work that is done again and again ----
 

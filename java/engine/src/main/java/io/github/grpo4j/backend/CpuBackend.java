@@ -5,6 +5,7 @@ import io.github.grpo4j.backend.cpu.HostMemory;
 import io.github.grpo4j.backend.cpu.HostReadback;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import org.bytedeco.javacpp.LongPointer;
 
@@ -160,6 +161,17 @@ public final class CpuBackend implements Backend {
   @Override
   public long allocatedBytes() {
     return allocatedBytes.get();
+  }
+
+  /** Memory like any other: the device is the host. */
+  @Override
+  public Tensor allocateHost(Layout layout, long... shape) {
+    return allocate(DType.F32, layout, shape);
+  }
+
+  @Override
+  public long allocatedHostBytes() {
+    return 0;
   }
 
   @Override
@@ -460,6 +472,28 @@ public final class CpuBackend implements Backend {
     check(CpuOps.g4_adamw(stream(), weight.address(), weight.dtype().code(), flag(weight.layout() == Layout.PACKED),
         master.address(), m.address(), v.address(), grad.address(), master.storedElements(), settings.of(adamw)),
         "adamw", weight, master, m, v, grad);
+  }
+
+  /** Nothing needs to be streamed from host to host: a step is {@link #adamw} of one parameter after the other. */
+  @Override
+  public StreamedAdamW streamedAdamW(List<AdamWStates> states, Updater updater, int bucket) {
+    OpChecks.streamedAdamW(states, bucket);
+    return new StreamedAdamW() {
+      @Override
+      public void prefetch() {}
+
+      @Override
+      public void step(List<Tensor> grads, List<AdamWSettings> settings) {
+        OpChecks.streamedStep(states, grads, settings);
+        for (int i = 0; i < states.size(); i++) {
+          AdamWStates each = states.get(i);
+          adamw(each.weight(), each.master(), each.m(), each.v(), grads.get(i), settings.get(i));
+        }
+      }
+
+      @Override
+      public void close() {}
+    };
   }
 
   // ---- work that is done again and again ----

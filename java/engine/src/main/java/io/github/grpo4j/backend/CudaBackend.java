@@ -8,10 +8,15 @@ import io.github.grpo4j.backend.cuda.CudaGraphs;
 import io.github.grpo4j.backend.cuda.CudaInstallation;
 import io.github.grpo4j.backend.cuda.CudaOps;
 import io.github.grpo4j.backend.cuda.CudaReadback;
+import io.github.grpo4j.backend.cuda.HostAdamW;
+import io.github.grpo4j.backend.cuda.OffloadedAdamW;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
 
 /**
  * The op catalogue on the first NVIDIA GPU: own kernels, matrix products by cuBLASLt. Calls queue work on one stream and return;
@@ -23,7 +28,6 @@ import java.util.concurrent.atomic.AtomicLong;
  * cuBLASLt's affair, so decode and training agree to rounding only.
  */
 public final class CudaBackend implements Backend {
-  private static final long ALIGNMENT = 256;
   /** Shared prompts of 4,000 tokens at 256 rows of a 0.5B model; beyond that, blocks are read more than once. */
   private static final long MAX_PAGED_SCRATCH = 64L << 20;
 
@@ -32,22 +36,33 @@ public final class CudaBackend implements Backend {
   private final CudaGemm gemm;
   private final KernelSettings settings = new KernelSettings();
   private final AtomicLong allocatedBytes = new AtomicLong();
+  private final AtomicLong allocatedHostBytes = new AtomicLong();
+  private final int hostThreads;
   private boolean closed;
 
-  private CudaBackend(CudaDeviceInfo info) {
+  private CudaBackend(CudaDeviceInfo info, int hostThreads) {
     this.info = info;
+    this.hostThreads = hostThreads;
     this.device = new CudaDevice();
     this.gemm = new CudaGemm(device);
   }
 
-  /** @throws BackendException with the one thing that is missing, if this machine has no usable GPU */
+  /** With as many threads as the host has cores, for what is done there. */
   public static CudaBackend create() {
+    return create(Runtime.getRuntime().availableProcessors());
+  }
+
+  /**
+   * @param hostThreads of work that is left to the host ({@link Updater#HOST})
+   * @throws BackendException with the one thing that is missing, if this machine has no usable GPU
+   */
+  public static CudaBackend create(int hostThreads) {
     CudaInstallation installation = CudaInstallation.find();
     if (!installation.usable()) {
       throw new BackendException("the CUDA back end cannot be used: " + installation.problem().get()
           + " (grpo4j doctor prints all that was found)");
     }
-    return new CudaBackend(installation.device().get());
+    return new CudaBackend(installation.device().get(), hostThreads);
   }
 
   @Override
@@ -85,9 +100,7 @@ public final class CudaBackend implements Backend {
 
   @Override
   public long sizeOf(DType dtype, Layout layout, long... shape) {
-    OpChecks.allocate(dtype, layout, shape);
-    long bytes = Math.multiplyExact(elements(shape), dtype.bytes());
-    return Math.max(ALIGNMENT, Math.addExact(bytes, ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+    return DeviceKind.CUDA.bytesOf(dtype, layout, shape);
   }
 
   private static long elements(long[] shape) {
@@ -100,6 +113,27 @@ public final class CudaBackend implements Backend {
   }
 
   @Override
+  public Tensor allocateHost(Layout layout, long... shape) {
+    long bytes = sizeOf(DType.F32, layout, shape);
+    open();
+    long address = CudaDevice.allocatePinned(bytes);
+    if (address == 0) {
+      throw new BackendException("out of page-locked host memory: F32" + Arrays.toString(shape) + " needs " + bytes + " bytes, "
+          + allocatedHostBytes() + " are allocated so far; use optimizer.placement=device, a smaller model, or a machine (or container) with more memory");
+    }
+    allocatedHostBytes.addAndGet(bytes);
+    return new Tensor(DType.F32, layout, Tensor.Place.HOST, shape, elements(shape), address, () -> {
+      device.freePinned(address);
+      allocatedHostBytes.addAndGet(-bytes);
+    });
+  }
+
+  @Override
+  public long allocatedHostBytes() {
+    return allocatedHostBytes.get();
+  }
+
+  @Override
   public void zero(Tensor dst) {
     open().zero(dst.address(), dst.bytes());
   }
@@ -107,7 +141,11 @@ public final class CudaBackend implements Backend {
   @Override
   public void copy(Tensor dst, Tensor src) {
     OpChecks.copy(dst, src);
-    open().copy(dst.address(), src.address(), src.bytes());
+    if (isOnHost(dst) || isOnHost(src)) {
+      open().transfer(dst.anyAddress(), src.anyAddress(), src.bytes());
+    } else {
+      open().copy(dst.address(), src.address(), src.bytes());
+    }
   }
 
   @Override
@@ -175,6 +213,11 @@ public final class CudaBackend implements Backend {
   @Override
   public void packRows(Tensor packed, long row0, Tensor src) {
     OpChecks.packRows(packed, row0, src);
+    if (isOnHost(packed)) {
+      OpChecks.hostRows("packRows", "src", src);
+      open().transfer(row(packed, row0), src.address(), src.bytes());
+      return;
+    }
     check(CudaOps.g4_cast(stream(), row(packed, row0), packed.dtype().code(), src.address(), src.dtype().code(), src.elements()),
         "packRows", packed, src);
   }
@@ -182,6 +225,11 @@ public final class CudaBackend implements Backend {
   @Override
   public void unpackRows(Tensor dst, Tensor packed, long row0) {
     OpChecks.unpackRows(dst, packed, row0);
+    if (isOnHost(packed)) {
+      OpChecks.hostRows("unpackRows", "dst", dst);
+      open().transfer(dst.address(), row(packed, row0), dst.bytes());
+      return;
+    }
     check(CudaOps.g4_cast(stream(), dst.address(), dst.dtype().code(), row(packed, row0), packed.dtype().code(), dst.elements()),
         "unpackRows", dst, packed);
   }
@@ -434,6 +482,49 @@ public final class CudaBackend implements Backend {
         "adamw", weight, master, m, v, grad);
   }
 
+  @Override
+  public StreamedAdamW streamedAdamW(List<AdamWStates> states, Updater updater, int bucket) {
+    OpChecks.streamedAdamW(states, bucket);
+    StreamedAdamW streamed = switch (updater) {
+      case DEVICE -> new OffloadedAdamW(open(), states, bucket,
+          two(() -> allocate(DType.F32, Layout.ROWS, OffloadedAdamW.stagingBytes(bucket) / Float.BYTES)), settings::of);
+      case HOST -> new HostAdamW(open(), states, bucket, two(() -> allocateHost(Layout.ROWS, HostAdamW.stagingElements(bucket))), settings::of,
+          hostThreads);
+    };
+    return new StreamedAdamW() {
+      @Override
+      public void prefetch() {
+        open();
+        streamed.prefetch();
+      }
+
+      @Override
+      public void step(List<Tensor> grads, List<AdamWSettings> settings) {
+        OpChecks.streamedStep(states, grads, settings);
+        open();
+        streamed.step(grads, settings);
+      }
+
+      @Override
+      public void close() {
+        streamed.close();
+      }
+    };
+  }
+
+  /** Both, or none if there is no memory for the second. */
+  private static List<Tensor> two(Supplier<Tensor> allocation) {
+    List<Tensor> tensors = new ArrayList<>();
+    tensors.add(allocation.get());
+    try {
+      tensors.add(allocation.get());
+    } catch (BackendException e) {
+      tensors.get(0).close();
+      throw e;
+    }
+    return tensors;
+  }
+
   // ---- work that is done again and again ----
 
   /** CUDA graphs: one launch instead of some hundreds. */
@@ -468,8 +559,12 @@ public final class CudaBackend implements Backend {
     return tensor.address() + (long) column * tensor.dtype().bytes();
   }
 
+  private static boolean isOnHost(Tensor tensor) {
+    return tensor.place() == Tensor.Place.HOST;
+  }
+
   private static long row(Tensor tensor, long row) {
-    return tensor.address() + row * tensor.columns() * tensor.dtype().bytes();
+    return tensor.anyAddress() + row * tensor.columns() * tensor.dtype().bytes();
   }
 
   private static int flag(boolean value) {

@@ -1,9 +1,11 @@
 package io.github.grpo4j.backend;
 
+import io.github.grpo4j.backend.Backend.AdamWStates;
 import io.github.grpo4j.backend.Backend.AttentionShape;
 import io.github.grpo4j.backend.Backend.Segments;
 import io.github.grpo4j.backend.Backend.TokenInputs;
 import java.nio.ByteBuffer;
+import java.util.List;
 
 /**
  * The conditions of every op on the shapes, types and layouts of its operands, checked before a kernel of any back end runs:
@@ -162,6 +164,11 @@ final class OpChecks {
     if (plain.columns() != packed.columns() || row0 < 0 || row0 > packed.rows() - plain.rows()) {
       throw new IllegalArgumentException(op + ": " + name + " " + plain + " does not fit " + packed + " from row " + row0);
     }
+  }
+
+  /** What goes between a tensor of the host and one of the device: nothing is converted on the way. */
+  static void hostRows(String op, String name, Tensor plain) {
+    rowMajor(op, name, plain, DType.F32);
   }
 
   static void castPacked(Tensor dst, Tensor master) {
@@ -469,6 +476,25 @@ final class OpChecks {
     }
     if (settings.step() < 1) {
       throw new IllegalArgumentException("adamw: step is " + settings.step() + "; steps count from 1");
+    }
+  }
+
+  static void streamedAdamW(List<AdamWStates> states, int bucket) {
+    require(bucket > 0 && bucket % 64 == 0, "streamedAdamW", "buckets have " + bucket + " elements; it must be a multiple of 64");
+    for (AdamWStates each : states) {
+      require(each.master().dtype() == DType.F32, "streamedAdamW", "master is " + each.master() + "; it must be F32");
+      like("m", each.m(), DType.F32, each.master());
+      like("v", each.v(), DType.F32, each.master());
+      like("weight", each.weight(), each.weight().dtype(), each.master());
+    }
+  }
+
+  static void streamedStep(List<AdamWStates> states, List<Tensor> grads, List<AdamWSettings> settings) {
+    require(grads.size() == states.size() && settings.size() == states.size(), "streamedAdamW",
+        "there are " + states.size() + " parameters, " + grads.size() + " gradients and " + settings.size() + " settings");
+    for (int i = 0; i < states.size(); i++) {
+      AdamWStates each = states.get(i);
+      adamw(each.weight(), each.master(), each.m(), each.v(), grads.get(i), settings.get(i));
     }
   }
 

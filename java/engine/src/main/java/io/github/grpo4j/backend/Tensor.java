@@ -3,20 +3,33 @@ package io.github.grpo4j.backend;
 import java.util.Arrays;
 
 /**
- * A typed, shaped piece of device memory. It is a handle: the elements live in the memory of a {@link Backend} and are
- * reached only through its ops ({@link Backend#upload}, {@link Backend#download}, …), never through the address.
+ * A typed, shaped piece of memory, a device's or (for what a step touches once, see {@link Backend#allocateHost}) the host's. It
+ * is a handle: the elements live in the memory of a {@link Backend} and are reached only through its ops
+ * ({@link Backend#upload}, {@link Backend#download}, …), never through the address.
  *
  * <p>A tensor that {@link Backend#allocate} returned owns its memory and frees it on {@link #close}. A tensor from an
  * {@link Arena} or a view ({@link #rows(long, long)}, {@link #reshape}) owns nothing; closing it only ends its use.
  * Using a closed tensor throws {@link IllegalStateException}. Not thread-safe, like the back end itself.
  */
 public final class Tensor implements AutoCloseable {
+  /** Whose memory the elements lie in. On a device that shares the host's memory every tensor is the device's. */
+  public enum Place {
+    DEVICE,
+    HOST
+  }
+
   private final DType dtype;
   private final Layout layout;
+  private final Place place;
   private final long[] shape;
   private final long storedElements;
   private final Runnable release;
   private long address;
+
+  /** In the device's memory. */
+  public Tensor(DType dtype, Layout layout, long[] shape, long storedElements, long address, Runnable release) {
+    this(dtype, layout, Place.DEVICE, shape, storedElements, address, release);
+  }
 
   /**
    * Called by back ends and arenas.
@@ -24,9 +37,10 @@ public final class Tensor implements AutoCloseable {
    * @param storedElements elements in memory, padding of a packed layout included
    * @param release frees the memory; run at most once
    */
-  public Tensor(DType dtype, Layout layout, long[] shape, long storedElements, long address, Runnable release) {
+  public Tensor(DType dtype, Layout layout, Place place, long[] shape, long storedElements, long address, Runnable release) {
     this.dtype = dtype;
     this.layout = layout;
+    this.place = place;
     this.shape = shape.clone();
     this.storedElements = storedElements;
     this.address = address;
@@ -39,6 +53,10 @@ public final class Tensor implements AutoCloseable {
 
   public Layout layout() {
     return layout;
+  }
+
+  public Place place() {
+    return place;
   }
 
   public int rank() {
@@ -81,8 +99,21 @@ public final class Tensor implements AutoCloseable {
     return storedElements * dtype.bytes();
   }
 
-  /** The device address, for back ends only. */
+  /**
+   * The device address, for back ends only.
+   *
+   * @throws IllegalArgumentException if the elements lie in the host's memory
+   */
   public long address() {
+    if (place != Place.DEVICE) {
+      throw new IllegalArgumentException("tensor " + this + " lies in the host's memory, which only copy, packRows, unpackRows and "
+          + "streamed AdamW reach");
+    }
+    return anyAddress();
+  }
+
+  /** The address wherever it is, for back ends and the few ops that reach both memories. */
+  public long anyAddress() {
     if (address == 0 && storedElements > 0) {
       throw new IllegalStateException("tensor " + this + " is used after it was closed");
     }
@@ -97,7 +128,7 @@ public final class Tensor implements AutoCloseable {
     }
     long[] part = shape.clone();
     part[0] = count;
-    return new Tensor(dtype, layout, part, count * columns(), address() + first * columns() * dtype.bytes(), () -> {});
+    return new Tensor(dtype, layout, place, part, count * columns(), anyAddress() + first * columns() * dtype.bytes(), () -> {});
   }
 
   /** The same memory under another shape of as many elements. */
@@ -107,7 +138,7 @@ public final class Tensor implements AutoCloseable {
     if (elements != elements()) {
       throw new IllegalArgumentException("cannot see tensor " + this + " as " + Arrays.toString(newShape));
     }
-    return new Tensor(dtype, layout, newShape, storedElements, address(), () -> {});
+    return new Tensor(dtype, layout, place, newShape, storedElements, anyAddress(), () -> {});
   }
 
   /** The start of this memory as another type and shape: staging buffers that take whatever a file holds. */
@@ -117,7 +148,7 @@ public final class Tensor implements AutoCloseable {
     if (Math.multiplyExact(elements, newType.bytes()) > bytes()) {
       throw new IllegalArgumentException("cannot see tensor " + this + " as " + newType + Arrays.toString(newShape));
     }
-    return new Tensor(newType, layout, newShape, elements, address(), () -> {});
+    return new Tensor(newType, layout, place, newShape, elements, anyAddress(), () -> {});
   }
 
   @Override
@@ -131,7 +162,7 @@ public final class Tensor implements AutoCloseable {
   /** For example {@code F32[4, 896]} or {@code BF16[4864, 896] packed}. */
   @Override
   public String toString() {
-    return dtype + Arrays.toString(shape) + (layout == Layout.PACKED ? " packed" : "");
+    return dtype + Arrays.toString(shape) + (layout == Layout.PACKED ? " packed" : "") + (place == Place.HOST ? " on the host" : "");
   }
 
   private void requireRowMajor(String what) {

@@ -2,6 +2,7 @@ package io.github.grpo4j.model;
 
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.DType;
+import io.github.grpo4j.backend.DeviceKind;
 import io.github.grpo4j.backend.Tensor;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -19,8 +20,8 @@ public final class Gradients implements AutoCloseable {
   }
 
   /** Bytes of the gradients of a model. */
-  public static long bytes(ModelConfig config) {
-    return ParameterShape.bytes(config, DType.F32);
+  public static long bytes(ModelConfig config, DeviceKind device) {
+    return ParameterShape.bytes(config, DType.F32, device);
   }
 
   /** The gradient of a parameter, or null for null (an architecture without that bias). */

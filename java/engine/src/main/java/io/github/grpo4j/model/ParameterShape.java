@@ -1,8 +1,8 @@
 package io.github.grpo4j.model;
 
 import io.github.grpo4j.backend.Backend.AttentionShape;
-import io.github.grpo4j.backend.CpuBackend;
 import io.github.grpo4j.backend.DType;
+import io.github.grpo4j.backend.DeviceKind;
 import io.github.grpo4j.backend.Layout;
 import io.github.grpo4j.model.Parameter.Slice;
 import java.util.ArrayList;
@@ -76,8 +76,8 @@ public record ParameterShape(String name, Layout layout, List<Long> dims, List<S
     return layout == Layout.PACKED ? new long[] {slice.rows(), dims.get(1)} : new long[] {slice.rows()};
   }
 
-  /** Bytes of all parameters of a model stored as {@code dtype}, the padding of packed matrices included. */
-  public static long bytes(ModelConfig config, DType dtype) {
-    return of(config).stream().mapToLong(shape -> CpuBackend.bytesOf(dtype, shape.layout(), shape.shape())).sum();
+  /** Bytes of all parameters of a model stored as {@code dtype} on that device, the padding of packed matrices included. */
+  public static long bytes(ModelConfig config, DType dtype, DeviceKind device) {
+    return of(config).stream().mapToLong(shape -> device.bytesOf(dtype, shape.layout(), shape.shape())).sum();
   }
 }

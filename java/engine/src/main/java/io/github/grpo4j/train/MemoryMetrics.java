@@ -10,12 +10,16 @@ import io.github.grpo4j.track.Metrics;
 final class MemoryMetrics {
   private MemoryMetrics() {}
 
-  /** The process as the system counts it, where it tells; the Java heap in use, dead objects included; the back end's tensors. */
+  /** The process as the system counts it, where it tells; the Java heap in use, dead objects included; the back end's tensors, those in
+   * page-locked host memory by themselves. */
   static void putInto(Metrics metrics, Backend backend) {
     put(metrics, "resident_mib", MachineMemory.residentBytes());
     put(metrics, "peak_resident_mib", MachineMemory.peakResidentBytes());
     put(metrics, "java_heap_mib", Runtime.getRuntime().totalMemory() - Runtime.getRuntime().freeMemory());
     put(metrics, "native_mib", backend.allocatedBytes());
+    if (backend.allocatedHostBytes() > 0) {
+      put(metrics, "pinned_mib", backend.allocatedHostBytes());
+    }
   }
 
   private static void put(Metrics metrics, String name, long bytes) {

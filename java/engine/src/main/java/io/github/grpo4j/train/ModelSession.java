@@ -5,6 +5,7 @@ import io.github.grpo4j.backend.BackendException;
 import io.github.grpo4j.backend.CpuBackend;
 import io.github.grpo4j.backend.CudaBackend;
 import io.github.grpo4j.backend.DType;
+import io.github.grpo4j.backend.DeviceKind;
 import io.github.grpo4j.backend.cuda.CudaInstallation;
 import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelDirectory;
@@ -71,16 +72,24 @@ public final class ModelSession implements AutoCloseable {
         RandomWeights.create(backend, ModelConfig.read(directory), config.model().dtype(), config.training().seed()));
   }
 
+  /** The kind of back end that the options ask for, whether it can be had or not. */
+  static DeviceKind deviceKind(BackendOptions options) {
+    return switch (options.device()) {
+      case CPU -> DeviceKind.CPU;
+      case CUDA -> DeviceKind.CUDA;
+      case AUTO -> CudaInstallation.find().usable() ? DeviceKind.CUDA : DeviceKind.CPU;
+    };
+  }
+
   /**
    * The back end that the options ask for.
    *
    * @throws BackendException if that is CUDA and it cannot be used here
    */
   public static Backend openBackend(BackendOptions options) {
-    return switch (options.device()) {
+    return switch (deviceKind(options)) {
       case CPU -> CpuBackend.create(options.resolvedThreads());
-      case CUDA -> CudaBackend.create();
-      case AUTO -> CudaInstallation.find().usable() ? CudaBackend.create() : CpuBackend.create(options.resolvedThreads());
+      case CUDA -> CudaBackend.create(options.resolvedThreads());
     };
   }
 

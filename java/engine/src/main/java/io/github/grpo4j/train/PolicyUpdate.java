@@ -67,6 +67,7 @@ public final class PolicyUpdate {
         run.add(samples.get(i));
       }
     }
+    optimizer.prefetch();
     gradients.zero();
     List<Scores> scores = backward(run);
     AdamW.StepResult stepped = optimizer.step(gradients, learningRate);

@@ -1,6 +1,7 @@
 package io.github.grpo4j.train;
 
 import io.github.grpo4j.backend.DType;
+import io.github.grpo4j.backend.DeviceKind;
 import io.github.grpo4j.model.CausalLm;
 import io.github.grpo4j.model.LossHead.Scores;
 import io.github.grpo4j.model.ModelConfig;
@@ -30,9 +31,9 @@ final class ReferencePolicy implements AutoCloseable {
   }
 
   /** Bytes of a reference model: weights and its own forward pass. */
-  static long bytes(RunConfig config, ModelConfig model, int longestSequence) {
+  static long bytes(RunConfig config, ModelConfig model, int longestSequence, DeviceKind device) {
     DType dtype = config.model().dtype();
-    return ParameterShape.bytes(model, dtype) + RotaryTable.bytes(longestSequence, model.headDim())
+    return ParameterShape.bytes(model, dtype, device) + RotaryTable.bytes(longestSequence, model.headDim())
         + GradientPass.bytes(model, dtype, config.training().microBatchTokens(), longestSequence, CausalLm.Recompute.LAYER);
   }
 

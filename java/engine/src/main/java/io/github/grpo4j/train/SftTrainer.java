@@ -70,7 +70,8 @@ public final class SftTrainer implements AutoCloseable {
       this.pass = resources.own(new GradientPass(model, config.training().microBatchTokens(), longest,
           CausalLm.Recompute.valueOf(config.training().recompute().name())));
       this.gradients = resources.own(new Gradients(session.backend(), session.weights()));
-      this.optimizer = resources.own(new AdamW(session.backend(), session.weights(), Trainer.settings(options.optimizer())));
+      this.optimizer = resources.own(
+          new AdamW(session.backend(), session.weights(), Trainer.settings(options.optimizer()), config.optimizer().placement()));
       this.schedule = options.schedule();
       this.order = new BatchOrder(samples.size(), options.batchSize(), config.training().seed(), true);
       this.directory = RunDirectory.open(config);
@@ -139,6 +140,7 @@ public final class SftTrainer implements AutoCloseable {
       Arrays.fill(weight, -1f / targets);
       return new Sample(sample.ids(), sample.firstTarget(), Inputs.linear(weight));
     }).toList();
+    optimizer.prefetch();
     gradients.zero();
     List<Scores> scores = pass.backward(weighted, TokenLoss.LINEAR, 1, gradients);
     double rate = schedule.at(step - 1);

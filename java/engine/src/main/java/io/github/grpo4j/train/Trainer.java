@@ -102,7 +102,7 @@ public final class Trainer implements AutoCloseable {
       GradientPass pass = resources.own(
           new GradientPass(model, training.microBatchTokens(), longest, CausalLm.Recompute.valueOf(training.recompute().name())));
       Gradients gradients = resources.own(new Gradients(backend, session.weights()));
-      this.optimizer = resources.own(new AdamW(backend, session.weights(), settings(config.optimizer())));
+      this.optimizer = resources.own(new AdamW(backend, session.weights(), settings(config.optimizer()), config.optimizer().placement()));
       this.update = new PolicyUpdate(pass, gradients, optimizer, config.objective(), (float) rollout.temperature());
       this.reference = config.objective().kl().isUsed() ? resources.own(new ReferencePolicy(session, config, longest)) : null;
       this.state = directory.resume(config, session, optimizer, trainData.sha256());
@@ -126,9 +126,14 @@ public final class Trainer implements AutoCloseable {
     return directory;
   }
 
-  /** Memory that the run has taken for weights, states, cache and activations, the Java heap aside. */
+  /** Memory of the device that the run has taken for weights, states, cache and activations. */
   public long allocatedBytes() {
     return session.backend().allocatedBytes();
+  }
+
+  /** Memory of the host that it has taken for states, where that is not the device's; the Java heap aside. */
+  public long allocatedHostBytes() {
+    return session.backend().allocatedHostBytes();
   }
 
   /** Steps of the whole run. */

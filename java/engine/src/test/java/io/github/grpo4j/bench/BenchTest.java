@@ -5,14 +5,18 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.CpuBackend;
 import io.github.grpo4j.backend.CpuCeilings;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.model.CausalLm;
 import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelConfig.Family;
+import io.github.grpo4j.optim.AdamW.Placement;
 import io.github.grpo4j.testing.NdArray;
 import io.github.grpo4j.testing.OpenModel;
+import io.github.grpo4j.testing.TestBackends;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -50,6 +54,23 @@ class BenchTest {
         before.forEach((name, weight) -> assertFalse(Arrays.equals(weight.values(), after.get(name).values()), name));
       }
     }
+  }
+
+  @ParameterizedTest
+  @EnumSource(value = DType.class, names = {"F32", "BF16"})
+  void theOptimizerRunsInEveryPlacementAndLeavesNothing(DType dtype) {
+    List<OptimizerBench.Result> results = new ArrayList<>();
+    try (Backend backend = TestBackends.open(2)) {
+      OptimizerBench.measure(backend, CONFIG, dtype, List.of(Placement.values()), 1, results::add);
+      assertEquals(0, backend.allocatedBytes() + backend.allocatedHostBytes());
+    }
+    assertEquals(List.of(Placement.values()), results.stream().map(OptimizerBench.Result::placement).toList());
+    assertTrue(results.stream().allMatch(result -> result.seconds() > 0 && result.bytes() == results.get(0).bytes()));
+    double parameters = CONFIG.parameterCount();
+    assertEquals((dtype == DType.F32 ? 32 : 34) * parameters, results.get(0).bytes());
+    assertEquals((dtype == DType.F32 ? 8 : 12) * parameters, results.get(1).busInBytes());
+    assertEquals((dtype == DType.F32 ? 4 : 2) * parameters, results.get(2).busInBytes());
+    assertEquals((dtype == DType.F32 ? 8 : 4) * parameters, results.get(2).busOutBytes());
   }
 
   @ParameterizedTest

@@ -122,6 +122,8 @@ public final class OpenModel implements AutoCloseable {
     try (Tensor rows = backend.allocate(DType.F32, Layout.ROWS, shape)) {
       if (tensor.layout() == Layout.PACKED) {
         backend.unpackRows(rows, tensor, slice.row0());
+      } else if (tensor.dtype() == DType.F32) {
+        backend.copy(rows, tensor.rows(slice.row0(), slice.rows())); // from the host's memory, too
       } else {
         backend.cast(rows, tensor.rows(slice.row0(), slice.rows()));
       }

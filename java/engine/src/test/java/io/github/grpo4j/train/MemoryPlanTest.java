@@ -6,7 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.grpo4j.backend.BackendException;
+import io.github.grpo4j.backend.DeviceKind;
+import io.github.grpo4j.backend.cuda.CudaDeviceInfo;
+import io.github.grpo4j.testing.TestBackends;
 import io.github.grpo4j.text.Tokenizer;
+import io.github.grpo4j.train.MemoryPlan.Memory;
 import io.github.grpo4j.train.config.ConfigLoader;
 import io.github.grpo4j.train.config.RunConfig;
 import java.io.IOException;
@@ -14,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -45,14 +50,87 @@ class MemoryPlanTest {
       "training.recompute=layer",
       "grpo.kl_coef=0.1",
       "rollout.max_batch=9",
-      "rollout.kv_cache_mb=1"
+      "rollout.kv_cache_mb=1",
+      "optimizer.placement=offload",
+      "optimizer.placement=host"
   })
   void planAndTrainerTakeTheSameMemory(String variant) {
     RunConfig config = config(variant, "data.max_prompt_tokens=" + longestPrompt());
     try (Trainer trainer = Trainer.open(config, TrainingListener.NONE)) {
-      double planned = MemoryPlan.training(config).tensorBytes();
+      MemoryPlan plan = MemoryPlan.training(config);
+      boolean gpu = plan.memories().contains(Memory.GPU);
+      assertEquals(TestBackends.isCuda(), gpu);
+      double planned = plan.tensorBytes(gpu ? Memory.GPU : Memory.MACHINE);
       assertEquals(1, planned / trainer.allocatedBytes(), 0.05, () -> variant + ": planned " + planned + ", taken " + trainer.allocatedBytes());
+      assertEquals(gpu ? plan.tensorBytes(Memory.MACHINE) : 0, trainer.allocatedHostBytes());
     }
+  }
+
+  /** Scratch of kernels and cuBLAS included, which shows only when something has run. */
+  @Test
+  void aGpuGivesNoMoreThanPlanned() {
+    Assumptions.assumeTrue(TestBackends.isCuda(), "a GPU is asked how much it has left");
+    RunConfig config = config("model.dtype=bf16", "optimizer.placement=offload", "rollout.questions_per_step=2", "training.max_steps=1",
+        "training.eval_interval=0", "data.max_prompt_tokens=" + longestPrompt());
+    MemoryPlan plan = MemoryPlan.training(config);
+    long before = CudaDeviceInfo.freeBytes();
+    assertEquals(before, plan.availableBytes(Memory.GPU));
+    try (Trainer trainer = Trainer.open(config, TrainingListener.NONE)) {
+      trainer.run();
+      long taken = before - CudaDeviceInfo.freeBytes();
+      assertTrue(taken >= trainer.allocatedBytes() && taken <= plan.totalBytes(Memory.GPU), () -> taken + " taken, planned " + plan.parts(Memory.GPU));
+    }
+    assertEquals(before, CudaDeviceInfo.freeBytes(), "something was not given back");
+  }
+
+  /** The shape of Qwen2.5-3B. Its 3.09 billion weights take 5.75 GiB in bf16, gradients 11.5, master and moments 34.5. */
+  private RunConfig threeBillion(String... assignments) throws IOException {
+    Path model = Files.createDirectories(folder.resolve("3b"));
+    Files.writeString(model.resolve("config.json"), """
+        {"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_act": "silu", "hidden_size": 2048,
+         "num_hidden_layers": 36, "num_attention_heads": 16, "num_key_value_heads": 2, "intermediate_size": 11008,
+         "vocab_size": 151936, "max_position_embeddings": 32768, "rms_norm_eps": 1e-06, "rope_theta": 1000000.0,
+         "tie_word_embeddings": true}
+        """);
+    List<String> all = new ArrayList<>(List.of("model.path=" + model, "backend.device=cuda", "model.dtype=bf16", "training.recompute=layer",
+        "data.max_prompt_tokens=512", "rollout.max_new_tokens=1024", "rollout.max_batch=64", "rollout.kv_cache_mb=2048",
+        "training.micro_batch_tokens=4096"));
+    all.addAll(List.of(assignments));
+    return config(all.toArray(String[]::new));
+  }
+
+  @Test
+  void threeBillionWeightsTrainIn24GigabytesWithOffload() throws IOException {
+    long context = 600L << 20;
+    for (String placement : new String[] {"offload", "host"}) {
+      MemoryPlan plan = MemoryPlan.training(threeBillion("optimizer.placement=" + placement));
+      assertEquals(DeviceKind.CUDA, plan.device());
+      long gpu = plan.totalBytes(Memory.GPU) + context;
+      assertTrue(gpu < 24_000_000_000L, () -> placement + " takes " + gpu + " of " + plan.parts(Memory.GPU));
+      long machine = plan.totalBytes(Memory.MACHINE);
+      assertTrue(machine > 34L << 30 && machine < 36L << 30, () -> placement + " takes " + machine + " of " + plan.parts(Memory.MACHINE));
+    }
+    MemoryPlan beside = MemoryPlan.training(threeBillion("optimizer.placement=device"));
+    assertTrue(beside.totalBytes(Memory.GPU) > 50L << 30, () -> "" + beside.parts());
+    assertTrue(beside.totalBytes(Memory.MACHINE) < 1L << 30, () -> "" + beside.parts());
+  }
+
+  @Test
+  void whatDoesNotFitNamesTheMemoryAndTheOption() throws IOException {
+    MemoryPlan device = MemoryPlan.training(threeBillion());
+    MemoryPlan small = new MemoryPlan(device.model(), device.device(), device.parts(), 1L << 40, 24_000_000_000L);
+    assertFalse(small.fits());
+    assertTrue(small.fits(Memory.MACHINE));
+    String message = assertThrows(BackendException.class, small::requireFits).getMessage();
+    assertTrue(message.contains("of GPU memory, and 22.35 GiB are available") && message.contains("optimizer.placement=offload"), message);
+
+    MemoryPlan offload = MemoryPlan.training(threeBillion("optimizer.placement=offload"));
+    MemoryPlan laptop = new MemoryPlan(offload.model(), offload.device(), offload.parts(), 16L << 30, 24_000_000_000L);
+    assertTrue(laptop.fits(Memory.GPU));
+    message = assertThrows(BackendException.class, laptop::requireFits).getMessage();
+    assertTrue(message.contains("of memory, and 16.00 GiB are available: optimizer 34"), message);
+    MemoryPlan unknown = new MemoryPlan(offload.model(), offload.device(), offload.parts(), MachineMemory.UNKNOWN, MachineMemory.UNKNOWN);
+    unknown.requireFits();
   }
 
   /** A plan takes prompts to be as long as allowed, so the comparison allows what the data has. */

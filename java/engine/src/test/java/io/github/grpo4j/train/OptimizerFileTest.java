@@ -19,6 +19,7 @@ import io.github.grpo4j.model.safetensors.SafetensorsFile;
 import io.github.grpo4j.model.safetensors.SafetensorsWriter;
 import io.github.grpo4j.model.safetensors.TensorInfo;
 import io.github.grpo4j.optim.AdamW;
+import io.github.grpo4j.optim.AdamW.Placement;
 import io.github.grpo4j.testing.NdArray;
 import io.github.grpo4j.testing.OpenModel;
 import io.github.grpo4j.train.GradientPass.Sample;
@@ -63,6 +64,37 @@ class OptimizerFileTest {
       OptimizerFile.save(run.open.backend(), run.optimizer, file);
       OptimizerFile.save(restored.open.backend(), restored.optimizer, again);
       assertArrayEquals(Files.readAllBytes(file), Files.readAllBytes(again));
+    }
+  }
+
+  /** Files are the same whatever the placement, and a run goes on with any. */
+  @ParameterizedTest
+  @EnumSource(value = DType.class, names = {"F32", "BF16"})
+  void placementsShareTheirFiles(DType dtype) throws IOException {
+    Path first = folder.resolve("DEVICE.safetensors");
+    try (Run device = new Run(CONFIG, dtype, 1)) {
+      device.train(2);
+      OptimizerFile.save(device.open.backend(), device.optimizer, first);
+      for (Placement placement : new Placement[] {Placement.OFFLOAD, Placement.HOST}) {
+        Path file = folder.resolve(placement + ".safetensors");
+        try (Run run = new Run(CONFIG, dtype, 1, placement)) {
+          run.train(2);
+          OptimizerFile.save(run.open.backend(), run.optimizer, file);
+          assertArrayEquals(Files.readAllBytes(first), Files.readAllBytes(file), "file of " + placement);
+        }
+      }
+      device.train(1);
+      for (Placement placement : Placement.values()) {
+        try (Run restored = new Run(CONFIG, dtype, 1, placement); Run earlier = new Run(CONFIG, dtype, 1)) {
+          if (dtype == DType.F32) {
+            earlier.train(2);
+            restored.copyWeights(earlier);
+          }
+          OptimizerFile.load(restored.open.backend(), restored.optimizer, first);
+          restored.train(1);
+          assertSameState(device, restored);
+        }
+      }
     }
   }
 
@@ -148,14 +180,19 @@ class OptimizerFileTest {
     private final AdamW optimizer;
 
     Run(ModelConfig config, DType dtype, long seed) {
+      this(config, dtype, seed, Placement.DEVICE);
+    }
+
+    Run(ModelConfig config, DType dtype, long seed, Placement placement) {
       open = OpenModel.random(config, dtype, 1, seed);
       gradients = new Gradients(open.backend(), open.weights());
       pass = new GradientPass(open.model(), 16, 16, Recompute.NONE);
-      optimizer = new AdamW(open.backend(), open.weights(), new AdamW.Settings(0.9, 0.95, 1e-8, 0.1, false, 1));
+      optimizer = new AdamW(open.backend(), open.weights(), new AdamW.Settings(0.9, 0.95, 1e-8, 0.1, false, 1), placement);
     }
 
     void train(int steps) {
       for (int step = 0; step < steps; step++) {
+        optimizer.prefetch();
         gradients.zero();
         pass.backward(List.of(new Sample(new int[] {1, 5, 9, 70, 3}, 1, Inputs.linear(new float[] {-1, -2, 1, -1}))),
             TokenLoss.LINEAR, 1, gradients);

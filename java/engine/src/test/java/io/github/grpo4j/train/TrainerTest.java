@@ -61,6 +61,25 @@ class TrainerTest {
     assertSameRun(folder.resolve("straight"), folder.resolve("stopped"), 12);
   }
 
+  /** On a GPU states move between its memory and the machine's; elsewhere it must at least be allowed. */
+  @Test
+  void aRunGoesOnWithItsOptimizerStatesElsewhere() throws IOException {
+    // With an entropy bonus every answer has a gradient, whatever its reward.
+    List<String> few = List.of("model.dtype=bf16", "training.max_steps=3", "training.eval_interval=0", "grpo.entropy_coef=0.01",
+        "rollout.questions_per_step=1", "rollout.answers_per_question=2", "rollout.max_new_tokens=12");
+    run(config("straight", few.toArray(String[]::new)), Integer.MAX_VALUE);
+    for (int step = 1; step <= 3; step++) {
+      List<String> moved = new ArrayList<>(few);
+      moved.add("optimizer.placement=" + List.of("offload", "host", "device").get(step - 1));
+      run(config("moved", moved.toArray(String[]::new)), step);
+    }
+    for (String file : List.of("model/model.safetensors", "optimizer.safetensors")) {
+      String path = "/checkpoints/step_000003/" + file;
+      assertArrayEquals(Files.readAllBytes(folder.resolve("straight" + path)), Files.readAllBytes(folder.resolve("moved" + path)), file);
+    }
+    assertEquals(withoutMachine(folder.resolve("straight")), withoutMachine(folder.resolve("moved")));
+  }
+
   @Test
   void threadsMicroBatchesAndEvaluationsDoNotChangeTraining() throws IOException {
     run(config("one", "backend.threads=1", "training.max_steps=4"), Integer.MAX_VALUE);

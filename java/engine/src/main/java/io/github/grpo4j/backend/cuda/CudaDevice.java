@@ -1,6 +1,7 @@
 package io.github.grpo4j.backend.cuda;
 
 import static org.bytedeco.cuda.global.cudart.cudaErrorMemoryAllocation;
+import static org.bytedeco.cuda.global.cudart.cudaMemcpyDefault;
 import static org.bytedeco.cuda.global.cudart.cudaMemcpyDeviceToDevice;
 import static org.bytedeco.cuda.global.cudart.cudaMemcpyDeviceToHost;
 import static org.bytedeco.cuda.global.cudart.cudaMemcpyHostToDevice;
@@ -76,6 +77,27 @@ public final class CudaDevice implements AutoCloseable {
     check(cudart.cudaFree(first.at(address)), "cudaFree");
   }
 
+  /** Zeroed page-locked memory of the host, or 0 if there is no more. */
+  public static long allocatePinned(long bytes) {
+    Address result = new Address();
+    int status = cudart.cudaMallocHost(result, bytes);
+    if (status == cudaErrorMemoryAllocation) {
+      cudart.cudaGetLastError();
+      return 0;
+    }
+    check(status, "cudaMallocHost");
+    Pointer.memset(result, 0, bytes);
+    return result.address();
+  }
+
+  /** Waits for what still uses the memory. Works on a closed device, too. */
+  public void freePinned(long address) {
+    if (!closed) {
+      synchronize();
+    }
+    check(cudart.cudaFreeHost(first.at(address)), "cudaFreeHost");
+  }
+
   /**
    * Memory for one op's intermediate values. The next op may ask for it too: it runs later on the same stream. It grows by
    * doubling, and what was given out once stays valid.
@@ -122,12 +144,17 @@ public final class CudaDevice implements AutoCloseable {
     synchronize();
   }
 
+  /** Between the device and pinned memory of the host, in the order of the stream, either way. */
+  public void transfer(long to, long from, long bytes) {
+    check(cudart.cudaMemcpyAsync(first.at(to), second.at(from), bytes, cudaMemcpyDefault, stream), "cudaMemcpyAsync");
+  }
+
   /** Arrays cross through pinned memory. */
   public PinnedStaging staging() {
     return staging;
   }
 
-  /** Waits until everything queued is done; a fault of a kernel shows here at the latest. */
+  /** Waits until everything queued on the device's own stream is done; a fault of a kernel shows here at the latest. */
   public void synchronize() {
     check(cudart.cudaStreamSynchronize(stream), "cudaStreamSynchronize");
   }

@@ -53,6 +53,14 @@ public record CudaDeviceInfo(
     }
   }
 
+  /** Bytes of the GPU that are free now, this process' context being open. Only on a machine with a usable GPU. */
+  public static long freeBytes() {
+    try (SizeTPointer free = new SizeTPointer(1); SizeTPointer total = new SizeTPointer(1)) {
+      CudaDevice.check(cudart.cudaMemGetInfo(free, total), "cudaMemGetInfo");
+      return free.get();
+    }
+  }
+
   private static int attribute(int attribute) {
     int[] value = new int[1];
     CudaDevice.check(cudart.cudaDeviceGetAttribute(value, attribute, 0), "cudaDeviceGetAttribute");

@@ -9,10 +9,11 @@ import org.bytedeco.javacpp.tools.InfoMapper;
 /**
  * Tells JavaCPP how {@code grpo4j/ops.h} becomes {@code io.github.grpo4j.backend.cuda.CudaOps}: the same calls as
  * {@code CpuOps}, bound to the CUDA library. What that library leaves to the CUDA runtime and cuBLAS is left out here, so
- * calling it does not compile; what it has beside the catalogue ({@code cuda_ops.h}) is there. Structs of settings lie in host memory for both back ends and are those of {@code CpuOps}.
+ * calling it does not compile; what it has beside the catalogue ({@code cuda_ops.h}, {@code offload.h}) is there. Structs of settings
+ * lie in host memory for both back ends and are those of {@code CpuOps}.
  */
 @Properties(
-    value = @Platform(value = "linux-x86_64", include = {"grpo4j/ops.h", "cuda_ops.h"}, link = "grpo4j_cuda", library = "jnigrpo4j_cuda"),
+    value = @Platform(value = "linux-x86_64", include = {"grpo4j/ops.h", "cuda_ops.h", "offload.h"}, link = "grpo4j_cuda", library = "jnigrpo4j_cuda"),
     target = "io.github.grpo4j.backend.cuda.CudaOps")
 public class CudaOpsConfig implements InfoMapper {
   @Override

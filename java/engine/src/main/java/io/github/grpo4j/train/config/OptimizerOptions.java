@@ -1,5 +1,6 @@
 package io.github.grpo4j.train.config;
 
+import io.github.grpo4j.optim.AdamW;
 import io.github.grpo4j.optim.LearningRateSchedule;
 import java.util.List;
 
@@ -14,6 +15,7 @@ import java.util.List;
  * @param schedule what the rate does after the warm-up
  * @param warmupSteps steps of the linear warm-up
  * @param minLrRatio where a linear or cosine schedule ends, as a share of the peak
+ * @param placement where the states lie and who updates them; changes memory and speed, not the result
  */
 public record OptimizerOptions(
     double learningRate,
@@ -23,7 +25,8 @@ public record OptimizerOptions(
     double maxGradNorm,
     Schedule schedule,
     int warmupSteps,
-    double minLrRatio) {
+    double minLrRatio,
+    AdamW.Placement placement) {
   /** Names of the {@link LearningRateSchedule}s. */
   public enum Schedule {
     CONSTANT,
@@ -31,7 +34,8 @@ public record OptimizerOptions(
     COSINE
   }
 
-  static final OptimizerOptions DEFAULTS = new OptimizerOptions(1e-6, List.of(0.9, 0.999), 1e-8, 0, 1, Schedule.CONSTANT, 0, 0);
+  static final OptimizerOptions DEFAULTS = new OptimizerOptions(
+      1e-6, List.of(0.9, 0.999), 1e-8, 0, 1, Schedule.CONSTANT, 0, 0, AdamW.Placement.DEVICE);
 
   public OptimizerOptions {
     betas = List.copyOf(betas);

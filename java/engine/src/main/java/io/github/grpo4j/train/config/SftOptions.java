@@ -5,7 +5,7 @@ import java.util.List;
 
 /**
  * Supervised warm-up on worked solutions: the same update, with the log-likelihood of the solution in place of the reward. The
- * {@code sft} command uses this group instead of {@code optimizer}, and no rollout.
+ * {@code sft} command uses this group instead of {@code optimizer} (but for its placement), and no rollout.
  *
  * @param steps optimizer steps
  * @param batchSize solutions a step
@@ -46,7 +46,7 @@ public record SftOptions(
   /** These settings as an optimizer, with its defaults for the rest. */
   public OptimizerOptions optimizer() {
     return new OptimizerOptions(learningRate, betas, OptimizerOptions.DEFAULTS.eps(), weightDecay, maxGradNorm,
-        OptimizerOptions.Schedule.LINEAR, warmupSteps, minLrRatio);
+        OptimizerOptions.Schedule.LINEAR, warmupSteps, minLrRatio, OptimizerOptions.DEFAULTS.placement());
   }
 
   public LearningRateSchedule schedule() {
