@@ -161,6 +161,24 @@ class DecodeAheadTest {
     assertEquals(queued[0], read[0]);
   }
 
+  /** A penalty after which no token is the likeliest twice: prompt and answer never repeat one, which they do without a penalty. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 2})
+  void theHistoryHasPromptAndAnswer(int ahead) {
+    RolloutRequest request = new RolloutRequest(0, new int[] {1, 2, 5, 9}, 3);
+    try (Generator generator = new Generator(
+        open.model(), Limits.of(2, MAX_TOKENS), Set.of(), 64, Arrays::toString, new Ahead(open.backend().replay(), ahead, rows -> 2))) {
+      for (float penalty : new float[] {1, 1e6f}) {
+        SamplingParams params = new SamplingParams(0, 0, 1, 0, penalty, 12);
+        for (Episode episode : generator.generate(List.of(request), params, 1, 0, RolloutListener.NONE).episodes()) {
+          List<Integer> all = new ArrayList<>(List.of(1, 2, 5, 9));
+          Arrays.stream(episode.tokenIds()).forEach(all::add);
+          assertEquals(penalty > 1, Set.copyOf(all).size() == 16, "penalty " + penalty + ": " + all);
+        }
+      }
+    }
+  }
+
   /** The tokens of an answer are reported in order, and none that was drawn after its end. */
   @Test
   void listenersHearOfWhatIsKept() {
