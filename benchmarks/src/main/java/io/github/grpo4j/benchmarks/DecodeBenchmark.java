@@ -1,7 +1,6 @@
 package io.github.grpo4j.benchmarks;
 
 import io.github.grpo4j.backend.Backend;
-import io.github.grpo4j.backend.CpuBackend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.model.CausalLm;
 import io.github.grpo4j.model.ModelWeights;
@@ -61,7 +60,7 @@ public class DecodeBenchmark {
 
   @Setup(Level.Trial)
   public void open() {
-    backend = CpuBackend.create(Runtime.getRuntime().availableProcessors());
+    backend = Devices.open();
     weights = RandomWeights.create(backend, shape.config(), dtype, 1);
     model = new CausalLm(backend, weights, PROMPT_TOKENS + NEW_TOKENS);
     generator = new Generator(model, Generator.Limits.of(batch, PROMPT_TOKENS + NEW_TOKENS), Set.of(), shape.config().vocabSize(), ids -> "");

@@ -1,10 +1,10 @@
 package io.github.grpo4j.benchmarks;
 
 import io.github.grpo4j.backend.Backend;
-import io.github.grpo4j.backend.CpuBackend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.bench.Kernel;
 import io.github.grpo4j.bench.KernelCall;
+import io.github.grpo4j.bench.KernelLoad;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -21,8 +21,9 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Every op of the catalogue that training or decoding spends time in, at the shapes of Qwen2.5-0.5B: 512 tokens of training,
- * or 8 rows of decoding over 200 cached positions. {@link KernelCall} says what each of them runs.
+ * Every op of the catalogue that training or decoding spends time in, at the shapes of Qwen2.5-0.5B, with as much work as suits the
+ * device ({@link KernelLoad}). {@link KernelCall} says what each of them runs. On a GPU a call includes launching it and waiting for
+ * it; {@code grpo4j bench kernels} leaves both out.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
@@ -43,8 +44,8 @@ public class KernelBenchmark {
 
   @Setup(Level.Trial)
   public void open() {
-    backend = CpuBackend.create(Runtime.getRuntime().availableProcessors());
-    call = new KernelCall(backend, Shapes.QWEN_05B.config(), dtype, op);
+    backend = Devices.open();
+    call = new KernelCall(backend, Shapes.QWEN_05B.config(), dtype, op, KernelLoad.of(backend));
   }
 
   @TearDown(Level.Trial)
@@ -56,5 +57,6 @@ public class KernelBenchmark {
   @Benchmark
   public void run() {
     call.run();
+    backend.synchronize();
   }
 }

@@ -1,7 +1,6 @@
 package io.github.grpo4j.benchmarks;
 
 import io.github.grpo4j.backend.Backend;
-import io.github.grpo4j.backend.CpuBackend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.TokenLoss;
 import io.github.grpo4j.model.CausalLm;
@@ -60,7 +59,7 @@ public class TrainStepBenchmark {
 
   @Setup(Level.Trial)
   public void open() {
-    backend = CpuBackend.create(Runtime.getRuntime().availableProcessors());
+    backend = Devices.open();
     weights = RandomWeights.create(backend, shape.config(), dtype, 1);
     model = new CausalLm(backend, weights, TOKENS);
     gradients = new Gradients(backend, weights);
@@ -91,6 +90,8 @@ public class TrainStepBenchmark {
   public AdamW.StepResult trainStep() {
     gradients.zero();
     pass.backward(samples, TokenLoss.LINEAR, 1, gradients);
-    return optimizer.step(gradients, 1e-6);
+    AdamW.StepResult result = optimizer.step(gradients, 1e-6);
+    backend.synchronize();
+    return result;
   }
 }

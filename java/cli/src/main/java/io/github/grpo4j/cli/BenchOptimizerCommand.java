@@ -41,25 +41,14 @@ final class BenchOptimizerCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    Terminal terminal = Terminal.detect();
-    try (Backend backend = options.openBackend()) {
+    try (Backend backend = options.openBackend(); BenchReport report = options.report()) {
+      report.heading(options.title(backend));
       OptimizerBench.Bus bus = OptimizerBench.bus(backend);
-      if (options.json) {
-        JsonLines.print(System.out, toJson(bus));
-      } else {
-        terminal.line(terminal.bold(options.title(backend)));
-        terminal.line(String.format(Locale.ROOT, "between the machine's memory and the device's: %,.1f GB/s in, %,.1f GB/s out",
-            bus.inBytesPerSecond() / GIGA, bus.outBytesPerSecond() / GIGA));
-        terminal.line(terminal.dim(String.format("%-10s %12s %14s %10s %10s", "placement", "ms", "GB/s operands", "GB/s in", "GB/s out")));
-      }
+      report.result(toJson(bus), String.format(Locale.ROOT, "between the machine's memory and the device's: %,.1f GB/s in, %,.1f GB/s out",
+          bus.inBytesPerSecond() / GIGA, bus.outBytesPerSecond() / GIGA));
+      report.note(String.format("%-10s %12s %14s %10s %10s", "placement", "ms", "GB/s operands", "GB/s in", "GB/s out"));
       OptimizerBench.measure(backend, options.config(), options.dtype(), placements.stream().map(option -> option.placement).toList(), repeats,
-          result -> {
-            if (options.json) {
-              JsonLines.print(System.out, toJson(result));
-            } else {
-              terminal.line(row(result));
-            }
-          });
+          result -> report.result(toJson(result), row(result)));
     }
     return ExitCodes.OK;
   }

@@ -1,7 +1,6 @@
 package io.github.grpo4j.cli;
 
 import io.github.grpo4j.backend.Backend;
-import io.github.grpo4j.backend.CpuBackend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelDirectory;
@@ -25,14 +24,17 @@ final class BenchOptions {
   private ModelOptions.DTypeOption dtype;
 
   @Option(names = "--device", defaultValue = "auto",
-      description = "What to run on: ${COMPLETION-CANDIDATES}; auto takes a usable GPU (auto). kernels runs on the processor.")
+      description = "What to run on: ${COMPLETION-CANDIDATES}; auto takes a usable GPU (auto).")
   private ModelOptions.DeviceOption device;
 
   @Option(names = "--threads", defaultValue = "0", paramLabel = "N", description = "Threads of the CPU back end; 0 takes all cores (0).")
   private int threads;
 
   @Option(names = "--json", description = "One JSON object a line instead of the table.")
-  boolean json;
+  private boolean json;
+
+  @Option(names = "--out", paramLabel = "FILE", description = "Also writes what --json prints to this file.")
+  private Path out;
 
   /** Where the weights come from. */
   private static final class Source {
@@ -48,17 +50,16 @@ final class BenchOptions {
     return ModelSession.openBackend(options());
   }
 
-  /** The processor whatever {@code --device} says: its ceilings are what kernels are held against. */
-  CpuBackend openProcessor() {
-    return CpuBackend.create(options().resolvedThreads());
-  }
-
   private BackendOptions options() {
     return new BackendOptions(device.device, threads);
   }
 
   DType dtype() {
     return dtype.dtype;
+  }
+
+  String dtypeName() {
+    return dtype.name();
   }
 
   ModelConfig config() {
@@ -71,6 +72,10 @@ final class BenchOptions {
 
   private Path directory() {
     return ModelLocation.find(source.model).model();
+  }
+
+  BenchReport report() {
+    return BenchReport.open(json, out);
   }
 
   /** What was measured, above a table. */

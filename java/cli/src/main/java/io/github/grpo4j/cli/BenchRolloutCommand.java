@@ -1,5 +1,6 @@
 package io.github.grpo4j.cli;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.bench.RolloutBench;
 import io.github.grpo4j.model.CausalLm;
@@ -32,25 +33,26 @@ final class BenchRolloutCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     RolloutBench.Shape shape = new RolloutBench.Shape(promptTokens, newTokens, repeats);
-    Terminal terminal = Terminal.detect();
     try (Backend backend = options.openBackend();
+        BenchReport report = options.report();
         ModelWeights weights = options.weights(backend);
         CausalLm model = new CausalLm(backend, weights, shape.sequenceTokens())) {
-      if (!options.json) {
-        terminal.line(terminal.bold(options.title(backend)));
-        terminal.line(String.format(Locale.ROOT, "prompts of %d tokens, %d new ones; tokens/s, median of %d", promptTokens, newTokens, repeats));
-        terminal.line(terminal.dim(String.format("%8s %12s %12s", "answers", "prompt", "decode")));
-      }
+      report.heading(options.title(backend));
+      report.heading(String.format(Locale.ROOT, "prompts of %d tokens, %d new ones; tokens/s, median of %d", promptTokens, newTokens, repeats));
+      report.note(String.format("%8s %12s %12s %12s", "answers", "prompt", "decode", "ms a step"));
       for (int count : answers) {
         RolloutBench.Result result = RolloutBench.measure(model, count, shape);
-        if (options.json) {
-          JsonLines.print(System.out, JsonLines.JSON.createObjectNode().put("answers", count)
-              .put("prompt_tokens_per_s", JsonLines.measured(result.promptTokensPerSecond())).put("decode_tokens_per_s", JsonLines.measured(result.decodeTokensPerSecond())));
-        } else {
-          terminal.line(String.format(Locale.ROOT, "%8d %,12.1f %,12.1f", count, result.promptTokensPerSecond(), result.decodeTokensPerSecond()));
-        }
+        double stepMillis = 1e3 * count / result.decodeTokensPerSecond();
+        report.result(toJson(result, stepMillis), String.format(Locale.ROOT, "%8d %,12.1f %,12.1f %,12.3f", count,
+            result.promptTokensPerSecond(), result.decodeTokensPerSecond(), stepMillis));
       }
     }
     return ExitCodes.OK;
+  }
+
+  private ObjectNode toJson(RolloutBench.Result result, double stepMillis) {
+    return JsonLines.JSON.createObjectNode().put("answers", result.answers()).put("prompt_tokens", promptTokens).put("new_tokens", newTokens)
+        .put("prompt_tokens_per_s", JsonLines.measured(result.promptTokensPerSecond()))
+        .put("decode_tokens_per_s", JsonLines.measured(result.decodeTokensPerSecond())).put("decode_step_ms", JsonLines.measured(stepMillis));
   }
 }

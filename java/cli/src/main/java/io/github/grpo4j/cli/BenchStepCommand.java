@@ -54,35 +54,36 @@ final class BenchStepCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     StepBench.Shape shape = new StepBench.Shape(prompts, group, promptTokens, newTokens, microBatchTokens, recompute.mode, repeats);
-    Terminal terminal = Terminal.detect();
     try (Backend backend = options.openBackend();
+        BenchReport report = options.report();
         ModelWeights weights = options.weights(backend);
         CausalLm model = new CausalLm(backend, weights, shape.sequenceTokens())) {
+      report.heading(options.title(backend));
       StepBench.Result result = StepBench.measure(model, shape);
-      if (options.json) {
-        JsonLines.print(System.out, toJson(result));
-      } else {
-        terminal.line(terminal.bold(options.title(backend)));
-        terminal.line(String.format(Locale.ROOT, "%d prompts x %d answers, %d + %d tokens; median of %d", prompts, group, promptTokens, newTokens, repeats));
-        terminal.line(String.format(Locale.ROOT, "  rollout %,12.1f new tokens/s, its prefill included", result.rolloutTokensPerSecond()));
-        terminal.line(String.format(Locale.ROOT, "  train   %,12.1f prompt and new tokens/s", result.trainTokensPerSecond()));
-        terminal.line(String.format(Locale.ROOT, "  step    %,12.3f s", result.stepSeconds()));
-        terminal.line(result.peakResidentBytes() == MachineMemory.UNKNOWN ? "  memory       unknown on this system"
-            : String.format(Locale.ROOT, "  memory  %,12.1f MiB at most", mib(result)));
-      }
+      boolean known = result.peakResidentBytes() != MachineMemory.UNKNOWN;
+      report.result(toJson(result),
+          String.format(Locale.ROOT, "%d prompts x %d answers, %d + %d tokens; median of %d", prompts, group, promptTokens, newTokens, repeats),
+          String.format(Locale.ROOT, "  rollout %,12.1f new tokens/s, its prefill included", result.rolloutTokensPerSecond()),
+          String.format(Locale.ROOT, "  train   %,12.1f prompt and new tokens/s", result.trainTokensPerSecond()),
+          String.format(Locale.ROOT, "  step    %,12.3f s", result.stepSeconds()),
+          String.format(Locale.ROOT, "  tensors %,12.1f MiB", mib(result.tensorBytes())),
+          known ? String.format(Locale.ROOT, "  process %,12.1f MiB at most", mib(result.peakResidentBytes()))
+              : "  process      unknown on this system");
     }
     return ExitCodes.OK;
   }
 
-  private static double mib(StepBench.Result result) {
-    return result.peakResidentBytes() / (double) (1 << 20);
+  private static double mib(long bytes) {
+    return bytes / (double) (1 << 20);
   }
 
   private ObjectNode toJson(StepBench.Result result) {
     ObjectNode object = JsonLines.JSON.createObjectNode().put("prompts", prompts).put("group", group)
         .put("prompt_tokens", promptTokens).put("new_tokens", newTokens)
-        .put("rollout_tokens_per_s", JsonLines.measured(result.rolloutTokensPerSecond())).put("train_tokens_per_s", JsonLines.measured(result.trainTokensPerSecond()))
-        .put("step_s", JsonLines.measured(result.stepSeconds()));
-    return result.peakResidentBytes() == MachineMemory.UNKNOWN ? object.putNull("peak_rss_mib") : object.put("peak_rss_mib", JsonLines.measured(mib(result)));
+        .put("rollout_tokens_per_s", JsonLines.measured(result.rolloutTokensPerSecond()))
+        .put("train_tokens_per_s", JsonLines.measured(result.trainTokensPerSecond()))
+        .put("step_s", JsonLines.measured(result.stepSeconds())).put("tensor_mib", JsonLines.measured(mib(result.tensorBytes())));
+    return result.peakResidentBytes() == MachineMemory.UNKNOWN ? object.putNull("peak_rss_mib")
+        : object.put("peak_rss_mib", JsonLines.measured(mib(result.peakResidentBytes())));
   }
 }

@@ -112,6 +112,20 @@ class ModelCommandsTest {
   }
 
   @Test
+  void benchKeepsWhatItPrints() throws IOException {
+    Path out = folder.resolve("bench/kernels.jsonl");
+    List<ObjectNode> printed = CommandRun.ok("bench", "kernels", "--model", TINY, "--op", "RMS_NORM", "--sequences", "3", "--length", "50",
+        "--device", "cpu", "--json", "--out", out.toString()).json();
+    assertEquals(printed, JsonLines.read(out).stream().map(JsonLines.Line::object).toList());
+    assertEquals("150 x 96", printed.get(1).path("shape").asText());
+    assertTrue(printed.get(0).path("gflops").asDouble() > 0 && printed.get(1).path("us").asDouble() > 0);
+    CommandRun table = CommandRun.ok("bench", "rollout", "--model", TINY, "--prompt-tokens", "5", "--new-tokens", "3", "--answers", "2", "--repeat", "1",
+        "--device", "cpu", "--out", out.toString());
+    assertTrue(table.out().contains("ms a step"), table.out());
+    assertEquals(2, JsonLines.read(out).get(0).object().path("answers").asInt());
+  }
+
+  @Test
   void planAddsUpAndSaysWhatDoesNotFit() {
     ObjectNode json = CommandRun.ok("plan", "--model", TINY, "--json").json().get(0);
     long sum = 0;

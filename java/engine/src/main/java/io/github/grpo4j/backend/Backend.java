@@ -10,8 +10,8 @@ import java.util.List;
  * <p>Notation: {@code T} tokens of all packed sequences, {@code H} hidden width, {@code V} vocabulary, {@code D} head_dim.
  * Activations and weights share one storage type, F32 or BF16; statistics and weight gradients are F32.
  *
- * <p>Calls are queued in order on one stream and may return before the work is done; {@link #download} waits. One thread
- * at a time may use a back end.
+ * <p>Calls are queued in order on one stream and may return before the work is done; {@link #download} waits, and so does
+ * {@link #synchronize}. One thread at a time may use a back end.
  *
  * <p>Every op throws {@link IllegalArgumentException} for shapes or types that do not fit, and {@link BackendException}
  * when the device fails.
@@ -335,6 +335,9 @@ public interface Backend extends AutoCloseable {
 
   /** To be closed before the tensors that its work names. */
   Replay replay();
+
+  /** Waits until everything that was queued is done. Results need no such call; a clock does. */
+  void synchronize();
 
   /** Results on their way to the host, which queues more work meanwhile. They are received in the order in which they were sent. */
   interface Readback extends AutoCloseable {

@@ -534,6 +534,11 @@ public final class CudaBackend implements Backend {
   }
 
   @Override
+  public void synchronize() {
+    open().synchronize();
+  }
+
+  @Override
   public Readback readback(int results, int bytes) {
     return new CudaReadback(open(), results, bytes);
   }

@@ -59,8 +59,10 @@ public final class StepBench {
    * @param trainTokensPerSecond prompt and new tokens of all answers over the time of the update: a prompt counts for each of
    *     its answers, as elsewhere, although it is computed once for the group
    * @param peakResidentBytes of this process so far, loading included; {@link MachineMemory#UNKNOWN} where nobody knows
+   * @param tensorBytes of the device that weights, cache, activations, gradients and optimizer states take together
    */
-  public record Result(double rolloutTokensPerSecond, double trainTokensPerSecond, double stepSeconds, long peakResidentBytes) {}
+  public record Result(
+      double rolloutTokensPerSecond, double trainTokensPerSecond, double stepSeconds, long peakResidentBytes, long tensorBytes) {}
 
   private static final double LEARNING_RATE = 1e-6;
 
@@ -94,6 +96,7 @@ public final class StepBench {
         Generator.Rollout rollout = generator.generate(requests, sampling, 0, step, RolloutListener.NONE);
         long drawn = System.nanoTime();
         PolicyUpdate.Result updated = update.step(rollout.episodes(), advantages, null, LEARNING_RATE, true);
+        model.backend().synchronize();
         long done = System.nanoTime();
         if (step > 0) {
           rolloutRates.add(rollout.stats().newTokens() / seconds(start, drawn));
@@ -101,8 +104,9 @@ public final class StepBench {
           steps.add(seconds(start, done));
         }
       }
+      return new Result(Workload.median(rolloutRates), Workload.median(trainRates), Workload.median(steps), MachineMemory.peakResidentBytes(),
+          model.backend().allocatedBytes());
     }
-    return new Result(Workload.median(rolloutRates), Workload.median(trainRates), Workload.median(steps), MachineMemory.peakResidentBytes());
   }
 
   /** The token-mean objective with symmetric clipping, without KL. */

@@ -5,6 +5,8 @@ import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.Layout;
 import io.github.grpo4j.backend.Tensor;
 import io.github.grpo4j.model.Parameter.Slice;
+import java.util.Arrays;
+import java.util.stream.IntStream;
 
 /**
  * Seeded random weights: matrices N(0, 1 / sqrt(2 fan_in)), embedding and head N(0, 0.02), norms 1, biases 0. The stream
@@ -12,6 +14,7 @@ import io.github.grpo4j.model.Parameter.Slice;
  */
 public final class RandomWeights {
   private static final long ROWS_AT_ONCE = 4096;
+  private static final long GAMMA = 0x9E3779B97F4A7C15L;
 
   private long state;
 
@@ -38,8 +41,10 @@ public final class RandomWeights {
     for (long row = 0; row < slice.rows(); row += ROWS_AT_ONCE) {
       long rows = Math.min(ROWS_AT_ONCE, slice.rows() - row);
       float[] values = new float[Math.toIntExact(rows * columns)];
-      for (int i = 0; i < values.length; i++) {
-        values[i] = parameter.isMatrix() ? (float) (deviation * gaussian()) : constant;
+      if (parameter.isMatrix()) {
+        draw(values, deviation);
+      } else {
+        Arrays.fill(values, constant);
       }
       try (Tensor piece = backend.allocate(DType.F32, Layout.ROWS, rows, columns)) {
         backend.upload(piece, values, 0);
@@ -52,15 +57,21 @@ public final class RandomWeights {
     }
   }
 
-  private double gaussian() {
-    double radius = StrictMath.sqrt(-2 * StrictMath.log(uniform()));
-    return radius * StrictMath.cos(2 * Math.PI * uniform());
+  /** On all cores: the n-th number of the stream follows from the seed and n alone, two of them make a normal one. */
+  private void draw(float[] values, double deviation) {
+    long start = state;
+    IntStream.range(0, values.length).parallel().forEach(i -> values[i] = (float) (deviation * gaussian(start + 2L * i * GAMMA)));
+    state = start + 2L * values.length * GAMMA;
+  }
+
+  private static double gaussian(long before) {
+    double radius = StrictMath.sqrt(-2 * StrictMath.log(uniform(before + GAMMA)));
+    return radius * StrictMath.cos(2 * Math.PI * uniform(before + 2 * GAMMA));
   }
 
   /** In (0, 1]. */
-  private double uniform() {
-    state += 0x9E3779B97F4A7C15L;
-    long z = state;
+  private static double uniform(long counter) {
+    long z = counter;
     z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
     z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;
     return (((z ^ (z >>> 31)) >>> 11) + 1) * 0x1.0p-53;

@@ -27,6 +27,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** That benchmarks run what they say they run. How fast is no business of a test. */
 class BenchTest {
   private static final ModelConfig CONFIG = OpenModel.config(Family.QWEN2, 32, 2, 4, 2, 8, 48, 64, true);
+  private static final KernelLoad LOAD = new KernelLoad(2, 20, 3, 40, 5, 2);
 
   @Test
   void rolloutRatesAreOfTheWorkAskedFor() {
@@ -48,6 +49,7 @@ class BenchTest {
       double seconds = 48 / result.rolloutTokensPerSecond() + 128 / result.trainTokensPerSecond();
       assertEquals(result.stepSeconds(), seconds, 1e-6 * seconds);
       assertTrue(result.peakResidentBytes() > 1 << 20);
+      assertTrue(result.tensorBytes() > open.backend().allocatedBytes(), "weights are not all of it");
       if (dtype == DType.F32) {
         // In bf16 an update of 1e-6 shows in the masters alone.
         Map<String, NdArray> after = open.readWeights();
@@ -76,14 +78,43 @@ class BenchTest {
   @ParameterizedTest
   @EnumSource(value = DType.class, names = {"F32", "BF16"})
   void everyKernelCallRunsAndLeavesNothing(DType dtype) {
-    try (CpuBackend backend = CpuBackend.create(2)) {
+    try (Backend backend = TestBackends.open(2)) {
       for (Kernel kernel : Kernel.values()) {
-        try (KernelCall call = new KernelCall(backend, CONFIG, dtype, kernel)) {
+        try (KernelCall call = new KernelCall(backend, CONFIG, dtype, kernel, LOAD)) {
           call.run();
           assertTrue(call.bytes() > 0 && call.operations() >= 0 && !call.shape().isEmpty(), kernel.name());
         }
         assertEquals(0, backend.allocatedBytes(), kernel.name());
       }
+    }
+  }
+
+  /** A back end may return before the work is done, and may record it: neither must shorten what is measured. */
+  @Test
+  void aMeasuredTimeIsThatOfTheWholeWork() {
+    KernelLoad load = new KernelLoad(4, 64, 2, 5, 3, 1);
+    try (Backend backend = TestBackends.open(1)) {
+      double shortest = Double.POSITIVE_INFINITY;
+      try (KernelCall call = new KernelCall(backend, CONFIG, DType.F32, Kernel.ATTENTION, load)) {
+        for (int i = 0; i < 10; i++) {
+          long start = System.nanoTime();
+          call.run();
+          backend.synchronize();
+          shortest = Math.min(shortest, (System.nanoTime() - start) * 1e-9);
+        }
+      }
+      KernelBench.Result result = KernelBench.measure(backend, CONFIG, DType.F32, Kernel.ATTENTION, load);
+      assertTrue(result.seconds() > shortest / 10, result.seconds() + " s, and one call takes " + shortest + " s at least");
+    }
+  }
+
+  @Test
+  void ceilingsOfAnyDevice() {
+    try (Backend backend = TestBackends.open(2)) {
+      Ceilings ceilings = Ceilings.measure(backend, DType.BF16);
+      assertTrue(ceilings.operationsPerSecond() > 1e5 && Double.isFinite(ceilings.operationsPerSecond()));
+      assertTrue(ceilings.bytesPerSecond() > 1e5 && Double.isFinite(ceilings.bytesPerSecond()));
+      assertEquals(0, backend.allocatedBytes());
     }
   }
 
@@ -103,6 +134,8 @@ class BenchTest {
     assertEquals(2, Workload.median(List.of(3.0, 1.0, 2.0)));
     assertEquals(1.5, Workload.median(List.of(2.0, 1.0)));
     assertThrows(IllegalArgumentException.class, () -> new RolloutBench.Shape(1, 5, 1));
+    assertThrows(IllegalArgumentException.class, () -> new RolloutBench.Shape(5, 1, 1));
+    assertThrows(IllegalArgumentException.class, () -> new KernelLoad(4, 0, 1, 1, 1, 1));
     assertThrows(IllegalArgumentException.class, () -> new StepBench.Shape(1, 3, 5, 5, 64, CausalLm.Recompute.NONE, 1));
   }
 }
