@@ -42,7 +42,7 @@ class ReadmeTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"README.md", "docs/cli.md", "docs/config.md", "docs/design.md", "docs/models.md"})
+  @ValueSource(strings = {"README.md", "docs/cli.md", "docs/config.md", "docs/design.md", "docs/models.md", "docs/benchmarks/gpu.md"})
   void linksAndKeysExist(String name) throws IOException {
     Path file = ROOT.resolve(name);
     String text = Files.readString(file);

@@ -9,7 +9,8 @@ import org.junit.jupiter.api.Assumptions;
 
 /**
  * The back end that tests run on: that of this machine's processor, or with {@code -Dgrpo4j.test.backend=cuda-emulated} the CUDA
- * back end on the emulated GPU.
+ * back end on the emulated GPU, or with {@code cuda} on this machine's GPU. Which of the two it is, is a matter of the libraries that are
+ * found; without a usable one every test that asks for a back end fails.
  */
 public final class TestBackends {
   private static final String PROPERTY = "grpo4j.test.backend";
@@ -21,8 +22,8 @@ public final class TestBackends {
     String name = System.getProperty(PROPERTY, "cpu");
     return switch (name) {
       case "cpu" -> false;
-      case "cuda-emulated" -> true;
-      default -> throw new IllegalArgumentException(PROPERTY + " is " + name + "; it must be cpu or cuda-emulated");
+      case "cuda-emulated", "cuda" -> true;
+      default -> throw new IllegalArgumentException(PROPERTY + " is " + name + "; it must be cpu, cuda-emulated or cuda");
     };
   }
 

@@ -120,7 +120,7 @@ public record CudaInstallation(Optional<CudaDeviceInfo> device, Optional<String>
 
   /** The kernels of this jar, unless the library path has some: those of the emulated GPU. */
   private static Optional<String> loadKernels(CudaLibraryPath path) {
-    boolean given = System.getProperty(CudaLibraryPath.PROPERTY) != null;
+    boolean given = CudaLibraryPath.given() != null;
     Path kernels = given ? path.find(KERNELS) : null;
     try {
       if (kernels != null) {

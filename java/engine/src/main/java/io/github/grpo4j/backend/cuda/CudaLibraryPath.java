@@ -32,7 +32,7 @@ final class CudaLibraryPath {
   private boolean pythonAsked;
 
   CudaLibraryPath() {
-    String given = System.getProperty(PROPERTY);
+    String given = given();
     if (given != null) {
       addAll(given);
       pythonAsked = true;
@@ -46,6 +46,12 @@ final class CudaLibraryPath {
     SYSTEM.forEach(directory -> directories.add(Path.of(directory)));
     wheels(System.getenv("VIRTUAL_ENV"));
     wheels(System.getenv("CONDA_PREFIX"));
+  }
+
+  /** The directories of {@link #PROPERTY}, or null; an empty one is none. */
+  static String given() {
+    String given = System.getProperty(PROPERTY, "");
+    return given.isBlank() ? null : given;
   }
 
   /** The first such file, or null; without asking Python, which has everything but the driver. */
