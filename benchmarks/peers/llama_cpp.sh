@@ -12,6 +12,8 @@
 # llama-cpp-python; nothing of the Python binding is built.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+grpo4j=$here/../../grpo4j
+[ -x "$grpo4j" ] || grpo4j=$here/../../bin/grpo4j # in an unpacked archive
 peers=${GRPO4J_PEERS:-$HOME/.cache/grpo4j-peers}
 dir=$peers/llama.cpp
 package=llama-cpp-python
@@ -78,7 +80,7 @@ race)
   model=$1 type=$2
   gguf=$(convert "$model" "$type")
   python3 "$here/race.py" --times "${3:-5}" --key answers --measure prompt_tokens_per_s,decode_tokens_per_s \
-    --ours "$here/../../grpo4j bench rollout --model $model --dtype $type --threads $threads --prompt-tokens $shape_prompt --new-tokens $shape_new --answers $shape_answers --repeat 1 --json" \
+    --ours "$grpo4j bench rollout --device cpu --model $model --dtype $type --threads $threads --prompt-tokens $shape_prompt --new-tokens $shape_new --answers $shape_answers --repeat 1 --json" \
     --peer "$here/llama_cpp.sh bench $gguf $shape_prompt $shape_new $shape_answers $threads" ;;
 *) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

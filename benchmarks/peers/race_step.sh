@@ -6,6 +6,8 @@
 # PEER_PYTHON names a Python with torch 2.13, transformers, trl and datasets (python3); THREADS is for both (2).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+grpo4j=$here/../../grpo4j
+[ -x "$grpo4j" ] || grpo4j=$here/../../bin/grpo4j # in an unpacked archive
 export THREADS=${THREADS:-2}
 peer=$1 shape=$2 dtype=$3 times=${4:-3}
 case $shape in
@@ -21,5 +23,5 @@ torch-compiled) script="torch_step.py --compile" ;;
 esac
 python=${PEER_PYTHON:-python3}
 exec python3 "$here/race.py" --times "$times" --measure rollout_tokens_per_s,train_tokens_per_s --lower step_s,peak_rss_mib \
-  --ours "$here/../../grpo4j bench step --random $here/../shapes/$config --dtype $dtype --threads $THREADS $step --repeat ${REPEAT:-3} --json" \
+  --ours "$grpo4j bench step --device cpu --random $here/../shapes/$config --dtype $dtype --threads $THREADS $step --repeat ${REPEAT:-3} --json" \
   --peer "$python $here/${script%% *} ${script#"${script%% *}"} --shape $shape --dtype $dtype --repeat ${REPEAT:-3}"

@@ -51,8 +51,11 @@ class Block(nn.Module):
         values.index_copy_(2, position, v)
         # The query heads that share a key head become rows of one product.
         grouped = q.reshape(q.shape[0], self.kv_heads, -1, self.head_dim)
-        attended = F.scaled_dot_product_attention(grouped, keys, values, attn_mask=mask)
-        return self.finish(x, attended.reshape(q.shape))
+        return self.finish(x, self.attend(grouped, keys, values, mask).reshape(q.shape))
+
+    @staticmethod
+    def attend(grouped, keys, values, mask):
+        return F.scaled_dot_product_attention(grouped, keys, values, attn_mask=mask)
 
 
 class Model(nn.Module):
