@@ -68,8 +68,8 @@ void Block::thread_main() {
   self.fiber.leave();
 }
 
-std::vector<unsigned> Block::order(unsigned count) {
-  std::vector<unsigned> all(count);
+const std::vector<unsigned>& Block::order(std::vector<unsigned>& all, unsigned count) {
+  all.resize(count);
   std::iota(all.begin(), all.end(), 0u);
   if (options().order == Order::kDescending) std::reverse(all.begin(), all.end());
   if (options().order == Order::kSeeded) std::shuffle(all.begin(), all.end(), random_);
@@ -94,7 +94,7 @@ void Block::run(uint3 index) {
     thread->fiber.restart(thread_main);
   }
   while (true) {
-    for (unsigned warp : order((count_ + kLanes - 1) / kLanes)) {
+    for (unsigned warp : order(warp_order_, (count_ + kLanes - 1) / kLanes)) {
       run_warp(warp);
       if (!error().empty()) return;
     }
@@ -110,7 +110,7 @@ void Block::run(uint3 index) {
 void Block::run_warp(unsigned warp) {
   const unsigned first = warp * kLanes;
   do {
-    for (unsigned lane : order(std::min(kLanes, count_ - first))) {
+    for (unsigned lane : order(lane_order_, std::min(kLanes, count_ - first))) {
       Thread& thread = *threads_[first + lane];
       if (thread.state != State::kReady) continue;
       running_ = first + lane;

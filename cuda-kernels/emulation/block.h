@@ -78,7 +78,7 @@ class Block {
   };
 
   static void thread_main();
-  std::vector<unsigned> order(unsigned count);
+  const std::vector<unsigned>& order(std::vector<unsigned>& all, unsigned count);
   void run_warp(unsigned warp);
   bool meet_lanes(unsigned warp);  // false: no lane waits for its warp
   void perform(unsigned warp, unsigned mask);
@@ -101,6 +101,7 @@ class Block {
   };
   std::map<const void*, StaticArray> static_;
   std::mt19937_64 random_;
+  std::vector<unsigned> warp_order_, lane_order_;  // kept for their memory
 
   // Barriers so far, and who read the 16 bytes at an address after how many of them.
   struct Reads {

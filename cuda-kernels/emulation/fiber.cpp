@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <new>
+#include <vector>
 
 #if !defined(__x86_64__)
 #error "The SIMT emulation switches stacks with x86-64 instructions; build it on such a machine."
@@ -33,24 +34,38 @@ g4_fiber_switch:
   popq %r12
   popq %rbx
   popq %rbp
-  ret
+  popq %rcx
+  jmpq *%rcx
 .size g4_fiber_switch, .-g4_fiber_switch
 )");
 
 namespace g4::emulation {
 
 namespace {
+
 constexpr size_t kGuardBytes = 4096;  // below the stack: an overflow faults instead of writing over a neighbour
+
+// Stacks that nobody uses. A launch wants up to a thousand, and mapping them anew each time costs more than the launch.
+std::vector<char*>& free_stacks() {
+  static std::vector<char*> all;
+  return all;
 }
+
+char* map_stack() {
+  void* memory = mmap(nullptr, kGuardBytes + Fiber::kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED || mprotect(memory, kGuardBytes, PROT_NONE) != 0) throw std::bad_alloc();
+  return static_cast<char*>(memory);
+}
+
+}  // namespace
 
 Fiber::Fiber() {
-  void* memory = mmap(nullptr, kGuardBytes + kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) throw std::bad_alloc();
-  memory_ = static_cast<char*>(memory);
-  if (mprotect(memory_, kGuardBytes, PROT_NONE) != 0) throw std::bad_alloc();
+  if (free_stacks().empty()) free_stacks().push_back(map_stack());
+  memory_ = free_stacks().back();
+  free_stacks().pop_back();
 }
 
-Fiber::~Fiber() { munmap(memory_, kGuardBytes + kStackBytes); }
+Fiber::~Fiber() { free_stacks().push_back(memory_); }
 
 void Fiber::restart(void (*entry)()) {
   // As g4_fiber_switch leaves a stack: six registers, the address to return to; then a slot that aligns the entry.
