@@ -11,7 +11,8 @@
 #endif
 
 // Saves the six registers that a callee must preserve (System V ABI), stores the stack pointer in *from and goes on at `to`.
-// About 20 ns; swapcontext costs ten times that, for it also saves the signal mask with a system call.
+// About 20 ns; swapcontext costs ten times that, for it also saves the signal mask with a system call. Leaves by a jump: a `ret`
+// goes where the processor does not expect it, which costs 10 ns more.
 extern "C" void g4_fiber_switch(void** from, void* to);
 asm(R"(
 .text
