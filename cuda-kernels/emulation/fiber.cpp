@@ -58,9 +58,11 @@ char* map_stack() {
   return static_cast<char*>(memory);
 }
 
+Fiber* g_starting = nullptr;
+
 }  // namespace
 
-Fiber::Fiber() {
+Fiber::Fiber(unsigned identity) : watched_(identity) {
   if (free_stacks().empty()) free_stacks().push_back(map_stack());
   memory_ = free_stacks().back();
   free_stacks().pop_back();
@@ -68,17 +70,36 @@ Fiber::Fiber() {
 
 Fiber::~Fiber() { free_stacks().push_back(memory_); }
 
+char* Fiber::stack() const { return memory_ + kGuardBytes; }
+
 void Fiber::restart(void (*entry)()) {
+  watched_.restart(stack(), kStackBytes);
+  entry_ = entry;
   // As g4_fiber_switch leaves a stack: six registers, the address to return to; then a slot that aligns the entry.
-  void** top = reinterpret_cast<void**>(memory_ + kGuardBytes + kStackBytes);
+  void** top = reinterpret_cast<void**>(stack() + kStackBytes);
   void** frame = top - 8;
   for (int i = 0; i < 8; i++) frame[i] = nullptr;
-  frame[6] = reinterpret_cast<void*>(entry);
+  frame[6] = reinterpret_cast<void*>(begin);
   stack_pointer_ = frame;
 }
 
-void Fiber::resume() { g4_fiber_switch(&scheduler_, stack_pointer_); }
+void Fiber::begin() {
+  Fiber& self = *g_starting;
+  self.watched_.at_start();
+  self.entry_();
+}
 
-void Fiber::leave() { g4_fiber_switch(&stack_pointer_, scheduler_); }
+void Fiber::resume() {
+  g_starting = this;
+  watched_.before_resume();
+  g4_fiber_switch(&scheduler_, stack_pointer_);
+  watched_.after_resume();
+}
+
+void Fiber::leave() {
+  watched_.before_leave();
+  g4_fiber_switch(&stack_pointer_, scheduler_);
+  watched_.after_leave();
+}
 
 }  // namespace g4::emulation
