@@ -19,9 +19,9 @@ class AsyncCopies {
   // bytes: 4, 8 or 16. Of these, `valid` are copied and the rest is zero.
   void issue(void* to, const void* from, int bytes, int valid, Site site);
   void commit();
-  void wait(size_t groups_left);  // for all groups but the newest groups_left
-  void land();                    // at a barrier: performs what was waited for
-  bool empty() const;             // nothing issued that was not waited for
+  void wait(size_t groups_left, Site site);  // for all groups but the newest groups_left
+  void land();                               // at a barrier: performs what was waited for
+  bool empty() const;                        // nothing issued that was not waited for
   void clear();
 
  private:

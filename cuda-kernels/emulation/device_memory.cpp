@@ -8,6 +8,7 @@
 #include <string>
 
 #include "emulation.h"
+#include "sanitizer.h"
 
 namespace g4::emulation {
 
@@ -34,6 +35,7 @@ class Device {
       std::abort();
     }
     view_ = static_cast<unsigned char*>(bytes);
+    forbid(view_, kDeviceBytes);
   }
 
   ptrdiff_t distance() const { return ptrdiff_t(reinterpret_cast<uintptr_t>(view_) - kDeviceBase); }
@@ -49,9 +51,12 @@ class Device {
     if (at + wanted.end() > kDeviceBytes) return nullptr;
     all_[at] = wanted;
     in_use_ += bytes;
+    allow(view_ + at, wanted.end());
     fill_guard(at);
     std::memset(view_ + at + kGuardBytes, 0xFF, bytes);
     fill_guard(at + kGuardBytes + bytes);
+    forbid(view_ + at, wanted.end());
+    allow(view_ + at + kGuardBytes, bytes);
     return reinterpret_cast<void*>(kDeviceBase + at + kGuardBytes);
   }
 
@@ -59,8 +64,10 @@ class Device {
     const auto found = all_.find(reinterpret_cast<uintptr_t>(address) - kDeviceBase - kGuardBytes);
     if (found == all_.end()) return fail("cudaFree of an address that is no allocation"), false;
     const auto [begin, allocation] = *found;
+    allow(view_ + begin, allocation.end());
     const bool intact = is_guard(begin) && is_guard(begin + kGuardBytes + allocation.bytes);
     std::memset(view_ + begin + kGuardBytes, 0xFF, allocation.bytes);
+    forbid(view_ + begin, allocation.end());
     in_use_ -= allocation.bytes;
     all_.erase(found);
     if (!intact) fail("a kernel wrote outside a device allocation of " + std::to_string(allocation.bytes) + " bytes");
@@ -107,6 +114,7 @@ bool device_owns(const void* address, size_t bytes) { return device().owns(addre
 ptrdiff_t view_distance() { return device().distance(); }
 
 bool inside_allocation(const void* address, size_t bytes) {
+  const Unwatched unwatched;
   return device().owns(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(address) - view_distance()), bytes);
 }
 

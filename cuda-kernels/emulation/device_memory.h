@@ -3,7 +3,8 @@
 // only kernels, copies and cuBLASLt of the emulation look there.
 //
 // Fresh memory is filled with 0xFF (a NaN in fp32, fp16 and bf16, so that reading what nobody wrote shows), and so is what was
-// freed; every allocation lies between guard bytes that are checked when it is freed.
+// freed; every allocation lies between guard bytes that are checked when it is freed. To AddressSanitizer, only the very bytes
+// of an allocation may be touched, and not after it is freed.
 #pragma once
 
 #include <cstddef>
@@ -11,12 +12,15 @@
 #include <cstring>
 #include <type_traits>
 
+#include "sanitizer.h"
+
 namespace g4::emulation {
 
 // The lower halves of these addresses are negative as 32-bit integers and the upper half is an odd number no shape has, so that
 // two neighbouring integers in a struct do not look like one of them.
-constexpr uintptr_t kDeviceBase = 0x5EED80000000;
-constexpr size_t kDeviceBytes = size_t(1) << 31;
+// (ThreadSanitizer leaves programs other addresses. AddressSanitizer keeps a byte for eight of them.)
+constexpr uintptr_t kDeviceBase = kThreadSanitizer ? 0x566D80000000 : 0x5EED80000000;
+constexpr size_t kDeviceBytes = size_t(kSanitized ? 256 : 2048) << 20;
 
 void* device_allocate(size_t bytes);  // 256-byte aligned; nullptr: no room
 // False, with a sentence in error(), if it is no allocation or if its guards were written to.

@@ -4,13 +4,15 @@
 
 #include <cstddef>
 
+#include "sanitizer.h"
+
 namespace g4::emulation {
 
 class Fiber {
  public:
-  static constexpr size_t kStackBytes = 64 * 1024;
+  static constexpr size_t kStackBytes = (kSanitized ? 256 : 64) * 1024;  // AddressSanitizer puts room around every local array
 
-  Fiber();
+  explicit Fiber(unsigned identity);  // who it is to ThreadSanitizer (sanitizer.h)
   ~Fiber();
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
@@ -21,11 +23,18 @@ class Fiber {
   void resume();
   // Back to the scheduler, from inside the fiber.
   void leave();
+  // What the fiber did, finished or not, comes before whatever acquires the key.
+  void settle(void* key) { watched_.settle(key); }
 
  private:
+  static void begin();
+  char* stack() const;  // its lowest byte
+
   char* memory_;
+  void (*entry_)() = nullptr;
   void* stack_pointer_ = nullptr;
   void* scheduler_ = nullptr;
+  WatchedFiber watched_;
 };
 
 }  // namespace g4::emulation

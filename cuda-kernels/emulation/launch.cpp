@@ -3,6 +3,7 @@
 #include <random>
 
 #include "emulation.h"
+#include "sanitizer.h"
 #include "simt.h"
 #include "stream.h"
 
@@ -34,13 +35,32 @@ Sites& guard_sites() {
   return sites;
 }
 
+Sites& exchange_sites() {
+  static Sites sites;
+  return sites;
+}
+
+Sites& mask_sites() {
+  static Sites sites;
+  return sites;
+}
+
+Sites& transpose_sites() {
+  static Sites sites;
+  return sites;
+}
+
 void fail(const std::string& sentence) {
+  const Unwatched unwatched;
   if (g_error.empty()) g_error = sentence;
 }
 
 const std::string& error() { return g_error; }
 
-void clear_error() { g_error.clear(); }
+void clear_error() {
+  const Unwatched unwatched;
+  g_error.clear();
+}
 
 cudaError_t take_launch_error() {
   const cudaError_t error = g_launch_error;
@@ -52,6 +72,7 @@ namespace {
 
 void run_blocks(dim3 grid, dim3 threads, size_t dynamic_bytes, const std::function<void()>& kernel) {
   if (!error().empty()) return;  // a fault is sticky, as on a device
+  const Unwatched unwatched;
   Block block(grid, threads, dynamic_bytes, kernel);
   std::vector<uint64_t> order(uint64_t(grid.x) * grid.y * grid.z);
   std::iota(order.begin(), order.end(), uint64_t(0));

@@ -46,10 +46,7 @@ T shuffle(Meeting meeting, Site site, unsigned mask, T value, int argument) {
 
 // A condition that keeps a thread inside its data (G4_GUARD). Where a test leaves it out, a thread that should stop goes on, but
 // only every other time, so that a loop ends one round late and not never.
-inline bool guarded(bool condition, Site site) {
-  const bool dropped = guard_sites().dropped(site);
-  return condition || (dropped && Block::current().slip_past());
-}
+bool guarded(bool condition, Site site);
 
 }  // namespace g4::emulation
 
@@ -66,18 +63,12 @@ using g4::emulation::threadIdx;
 #define __shfl_xor_sync(...) ::g4::emulation::shuffle(::g4::emulation::Meeting::kShuffleXor, G4_SITE, __VA_ARGS__)
 #define __shfl_down_sync(...) ::g4::emulation::shuffle(::g4::emulation::Meeting::kShuffleDown, G4_SITE, __VA_ARGS__)
 
-// Fibers run one at a time, so an atomic operation is a plain one.
+// Relaxed, as in CUDA: they order nothing else. (Of whole numbers only: sums of floating-point numbers have a fixed order.)
 template <class T>
 T atomicAdd(T* at, T value) {
-  const T before = *at;
-  *at = T(before + value);
-  return before;
+  return __atomic_fetch_add(at, value, __ATOMIC_RELAXED);
 }
-inline unsigned atomicOr(unsigned* at, unsigned bits) {
-  const unsigned before = *at;
-  *at = before | bits;
-  return before;
-}
+inline unsigned atomicOr(unsigned* at, unsigned bits) { return __atomic_fetch_or(at, bits, __ATOMIC_RELAXED); }
 
 inline unsigned __float_as_uint(float value) {
   unsigned bits;

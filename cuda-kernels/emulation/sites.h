@@ -1,5 +1,5 @@
-// Places in a kernel that a mutation test leaves out in turn: barriers, waits for copies, guards. No source is changed: the
-// place that the test names does nothing.
+// Places in a kernel that a mutation test leaves out in turn: barriers, waits for copies, guards and more. No source is changed:
+// the place that the test names does nothing, or not what it should.
 #pragma once
 
 #include <cstring>
@@ -29,8 +29,11 @@ class Sites {
       last = {site.file, site.line};
       names_.insert(site.name());
     }
-    return !drop_.empty() && site.line == drop_line_ && site.name() == drop_;
+    return chosen(site);
   }
+
+  // Whether it is this one, where another list has the names.
+  bool chosen(Site site) const { return !drop_.empty() && site.line == drop_line_ && site.name() == drop_; }
 
   const std::set<std::string>& names() const { return names_; }  // of every "file:line" that was reached
 
@@ -47,8 +50,11 @@ class Sites {
   int drop_line_ = 0;
 };
 
-Sites& barrier_sites();  // __syncthreads and __syncwarp
-Sites& wait_sites();     // cp_async_wait
-Sites& guard_sites();    // guard(condition): a dropped one is true every other time that it should be false
+Sites& barrier_sites();    // __syncthreads and __syncwarp
+Sites& wait_sites();       // cp_async_wait
+Sites& guard_sites();      // G4_GUARD(condition): a dropped one is true every other time that it should be false
+Sites& exchange_sites();   // shuffles and ballots: every lane keeps what it has
+Sites& mask_sites();       // of those and of __syncwarp: the mask lacks the last lane. It keeps no names
+Sites& transpose_sites();  // ldmatrix: transposed where it should not be, and the other way round
 
 }  // namespace g4::emulation

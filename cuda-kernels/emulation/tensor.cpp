@@ -7,6 +7,7 @@
 #include "block.h"
 #include "emulation.h"
 #include "half.h"
+#include "sanitizer.h"
 
 namespace g4::emulation {
 
@@ -74,12 +75,14 @@ void load_matrices(void* const* lanes) {
     bank_conflicts() += uint64_t(*std::max_element(rows_of_slot, rows_of_slot + 8) - 1);
   }
   for (int lane = 0; lane < 32; lane++) {
-    const MatrixRows& its = *static_cast<const MatrixRows*>(lanes[lane]);
-    const int g = lane / 4, t = lane % 4;
+    MatrixRows& its = *static_cast<MatrixRows*>(lanes[lane]);
     for (int j = 0; j < 4; j++) {
-      const uint16_t low = its.transposed ? matrices[j][t * 2][g] : matrices[j][g][t * 2];
-      const uint16_t high = its.transposed ? matrices[j][t * 2 + 1][g] : matrices[j][g][t * 2 + 1];
-      its.registers[j] = uint32_t(low) | uint32_t(high) << 16;
+      its.registers[j] = 0;
+      for (int half = 0; half < 2; half++) {
+        const int pair = lane % 4 * 2 + half, row = its.transposed ? pair : lane / 4, column = its.transposed ? lane / 4 : pair;
+        its.registers[j] |= uint32_t(matrices[j][row][column]) << 16 * half;
+        its.read[j][half] = static_cast<const unsigned char*>(static_cast<const MatrixRows*>(lanes[j * 8 + row])->row) + 2 * column;
+      }
     }
   }
 }
@@ -92,8 +95,14 @@ void mma_16816(MmaOperands operands, Site site) {
 
 void ldmatrix_x4(MatrixRows rows, Site site) {
   if (reinterpret_cast<uintptr_t>(rows.row) % 16 != 0) return fail(Block::current().who() + ", in ldmatrix at " + site.name() + ", has a row address that is no multiple of 16");
+  {
+    const Unwatched unwatched;
+    if (transpose_sites().dropped(site)) rows.transposed = !rows.transposed;
+  }
   Block::current().note_read(rows.row);
   Block::current().meet({Meeting::kMatrix, site, 0xffffffffu, 0, 0, load_matrices, &rows});
+  for (const auto& halves : rows.read)
+    for (const unsigned char* half : halves) report_read(half, 2);
 }
 
 uint64_t& bank_conflicts() {

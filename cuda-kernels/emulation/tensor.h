@@ -25,6 +25,7 @@ struct MatrixRows {
   uint32_t* registers;  // 4
   const void* row;      // lanes 8 j ... 8 j + 7: the rows of matrix j
   bool transposed;
+  const unsigned char* read[4][2] = {};  // after the operation: where the two halves of each register came from
 };
 
 // Four 8 x 8 matrices of 16-bit elements from shared memory.

@@ -92,8 +92,9 @@ template <class T, int kHeadDim>
 __global__ void __launch_bounds__(kBackwardThreads, 2) attention_dq_kernel(BackwardOperands<T> all, PackedBatch batch) {
   constexpr int R = backward_tiles(kHeadDim), kRows = backward_kept(kHeadDim);
   G4_DYNAMIC_SHARED(T, shared);
-  const Tile<T, kHeadDim> q{shared}, d_o{shared + kRows * kHeadDim};
-  const auto stage = [&](int s) { return d_o.at + kRows * kHeadDim + s * 2 * kBackwardRows * kHeadDim; };
+  const Tile<T, kHeadDim> q{shared}, d_o{behind(q.at, kRows * kHeadDim)};
+  T* stages = behind(d_o.at, kRows * kHeadDim);
+  const auto stage = [&](int s) { return stages + s * 2 * kBackwardRows * kHeadDim; };
   const AttentionOperands<T>& in = all.in;
   const int lane = int(threadIdx.x) % kWarp, kv_head = int(blockIdx.y), row0 = int(threadIdx.x) / kWarp * R * 16;
   QueryRows query;
@@ -197,9 +198,10 @@ template <class T, int kHeadDim>
 __global__ void __launch_bounds__(kBackwardThreads, 2) attention_dkdv_kernel(BackwardOperands<T> all, PackedBatch batch) {
   constexpr int R = backward_tiles(kHeadDim), kKeys = backward_kept(kHeadDim);
   G4_DYNAMIC_SHARED(T, shared);
-  const Tile<T, kHeadDim> k{shared}, v{shared + kKeys * kHeadDim};
-  const auto stage = [&](int s) { return v.at + kKeys * kHeadDim + s * 2 * kBackwardRows * kHeadDim; };
-  float* numbers = reinterpret_cast<float*>(stage(2));  // of each stage: lse, D, visible
+  const Tile<T, kHeadDim> k{shared}, v{behind(k.at, kKeys * kHeadDim)};
+  T* stages = behind(v.at, kKeys * kHeadDim);
+  const auto stage = [&](int s) { return stages + s * 2 * kBackwardRows * kHeadDim; };
+  float* numbers = reinterpret_cast<float*>(behind(stages, 2 * 2 * kBackwardRows * kHeadDim));  // of each stage: lse, D, visible
   const AttentionOperands<T>& in = all.in;
   const int lane = int(threadIdx.x) % kWarp, kv_head = int(blockIdx.y), row0 = int(threadIdx.x) / kWarp * R * 16;
   const int segment = int(blockIdx.x) % batch.segments, key0 = int(blockIdx.x) / batch.segments * kKeys;

@@ -51,8 +51,9 @@ inline size_t forward_shared_bytes(int head_dim) { return size_t(kForwardRows + 
 template <class T, int kHeadDim, class Batch>
 __global__ void __launch_bounds__(kForwardThreads, 2) attention_kernel(AttentionOperands<T> in, Batch batch) {
   G4_DYNAMIC_SHARED(T, shared);
-  const Tile<T, kHeadDim> q{shared}, k{shared + kForwardRows * kHeadDim}, v{k.at + kTileKeys * kHeadDim};
-  const RowNotes notes{reinterpret_cast<int*>(v.at + kTileKeys * kHeadDim), reinterpret_cast<int*>(v.at + kTileKeys * kHeadDim) + kForwardRows};
+  const Tile<T, kHeadDim> q{shared}, k{behind(q.at, kForwardRows * kHeadDim)}, v{behind(k.at, kTileKeys * kHeadDim)};
+  int* visible = reinterpret_cast<int*>(behind(v.at, kTileKeys * kHeadDim));
+  const RowNotes notes{visible, behind(visible, kForwardRows)};
   const int warp = int(threadIdx.x) / kWarp, lane = int(threadIdx.x) % kWarp, kv_head = int(blockIdx.y);
   QueryRows query;
   typename Batch::Keys keys;

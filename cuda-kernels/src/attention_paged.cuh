@@ -73,7 +73,7 @@ template <class T, int kHeadDim>
 __global__ void __launch_bounds__(kSharedWarps * kWarp) attention_shared_tiles_kernel(AttentionOperands<T> in, SharedTiles shares) {
   G4_DYNAMIC_SHARED(T, shared);
   const int warp = int(threadIdx.x) / kWarp, lane = int(threadIdx.x) % kWarp, first = int(blockIdx.x), kv_head = int(blockIdx.y);
-  const Tile<T, kHeadDim> k{shared}, v{shared + kTileKeys * kHeadDim}, q{v.at + (kTileKeys + warp * 16) * kHeadDim};
+  const Tile<T, kHeadDim> k{shared}, v{behind(k.at, kTileKeys * kHeadDim)}, q{behind(v.at, kTileKeys * kHeadDim) + warp * 16 * kHeadDim};
   const float scale2 = in.scale * kLog2E;
   const PagedKeys keys = shares.batch.keys(first, kv_head);
   for (int tile = int(blockIdx.z); tile < shares.tiles && shares.full(first, tile); tile += int(gridDim.z)) {
@@ -130,8 +130,9 @@ __global__ void __launch_bounds__(decode_warps(kHeadDim) * kWarp) attention_deco
   constexpr int kFound = kHeadDim / 2 + 4;        // floats a lane
   G4_DYNAMIC_SHARED(T, shared);
   const int warp = int(threadIdx.x) / kWarp, lane = int(threadIdx.x) % kWarp, sequence = int(blockIdx.x), kv_head = int(blockIdx.y);
-  const Tile<T, kHeadDim> q{shared}, k{shared + (16 + warp * 2 * kTileKeys) * kHeadDim}, v{k.at + kTileKeys * kHeadDim};
-  float* found = reinterpret_cast<float*>(shared + (16 + kWarps * 2 * kTileKeys) * kHeadDim) + lane;  // [kWarps][kFound][32]
+  T* tiles = behind(shared, 16 * kHeadDim);  // k and v of each warp
+  const Tile<T, kHeadDim> q{shared}, k{tiles + warp * 2 * kTileKeys * kHeadDim}, v{k.at + kTileKeys * kHeadDim};
+  float* found = reinterpret_cast<float*>(behind(tiles, kWarps * 2 * kTileKeys * kHeadDim)) + lane;  // [kWarps][kFound][32]
   const float scale2 = in.scale * kLog2E;
   const PagedKeys keys = shares.batch.keys(sequence, kv_head);
   const int length = shares.batch.kv_lens[sequence], queries = shares.batch.queries(sequence);

@@ -31,6 +31,13 @@ void launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, g4_strea
   kernel<<<grid, block, shared, static_cast<cudaStream_t>(stream)>>>(static_cast<P>(arguments)...);
 }
 
+// In dynamic shared memory, the array after one of `count` elements. The emulation leaves a gap between the two that nobody may
+// touch. All threads ask in the same order, and before they write anything.
+template <class T>
+__device__ __forceinline__ T* behind(T* array, int count) {
+  return array + count;
+}
+
 __device__ __forceinline__ uint16_t bf16_bits(float value) { return __bfloat16_as_ushort(__float2bfloat16_rn(value)); }
 __device__ __forceinline__ uint16_t f16_bits(float value) { return __half_as_ushort(__float2half_rn(value)); }
 __device__ __forceinline__ float f16_value(uint16_t bits) { return __half2float(__ushort_as_half(bits)); }
@@ -56,6 +63,14 @@ __device__ __forceinline__ int thread_anew() {
   int thread;
   asm volatile("mov.u32 %0, %%tid.x;" : "=r"(thread));
   return thread;
+}
+
+// The 16 bytes at `pack` to device memory, in one store whatever the compiler thinks of it.
+__device__ __forceinline__ void store_16_bytes(void* to, const void* pack) {
+  uint32_t words[4];
+  memcpy(words, pack, sizeof words);
+  asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(__cvta_generic_to_global(to)), "r"(words[0]), "r"(words[1]), "r"(words[2]), "r"(words[3])
+               : "memory");
 }
 
 __device__ __forceinline__ float exp2_approx(float x) {
@@ -138,6 +153,11 @@ void launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, g4_strea
                                [=] { kernel(g4::emulation::kernel_argument(static_cast<P>(arguments))...); });
 }
 
+template <class T>
+T* behind(T* array, int count) {
+  return static_cast<T*>(emulation::Block::current().behind(array + count));
+}
+
 using emulation::f16_bits;
 using emulation::f16_value;
 
@@ -156,6 +176,15 @@ template <class T>
 const T* readable(const T* from, int count) {
   if (!emulation::inside_allocation(from, size_t(count) * sizeof(T))) emulation::fail(emulation::Block::current().who() + " reads outside every device allocation");
   return from;
+}
+
+inline void store_16_bytes(void* to, const void* pack) {
+  struct alignas(16) Words {
+    uint32_t words[4];
+  };
+  Words all;
+  std::memcpy(&all, pack, sizeof all);
+  *static_cast<Words*>(to) = all;
 }
 
 inline int thread_anew() { return int(threadIdx.x); }
@@ -184,7 +213,7 @@ inline void cp_async_commit() { emulation::Block::current().copies().commit(); }
 
 template <int kGroupsLeft>
 void cp_async_wait(G4_CALLER) {
-  if (!emulation::wait_sites().dropped(site)) emulation::Block::current().copies().wait(kGroupsLeft);
+  emulation::Block::current().copies().wait(kGroupsLeft, site);
 }
 
 #undef G4_CALLER

@@ -11,8 +11,8 @@
 //
 // One block of 128 threads a row. At width 896 in bf16 a row is 112 vectors of 16 bytes, so each thread has one load under
 // way and an SM 16 * 1.8 KB = 28 KB: enough for 4.8 TB/s at 700 ns (25 KB an SM on 132 SMs). For that nvcc must not take more
-// than 32 registers a thread, and it does not (sm_90a). Backward it takes 40 in bf16 and fp16: 12 blocks, two loads each, 43
-// KB; its loops are not unrolled, which would cost registers and, in fp16, spills.
+// than 32 registers a thread, and it does not (sm_90a), nor backward in bf16 (two loads each, 56 KB; in fp16 40 registers, 12
+// blocks, 43 KB). The backward loops are not unrolled, which would cost registers and, in fp16, spills.
 //
 // dw without atomics: the rows are cut into chunks of kChunkRows, whatever the grid; a block sums its chunk in shared memory,
 // each thread its own columns, and writes one row of partials; a second kernel adds the partials of a column in fixed order.
@@ -100,7 +100,14 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
         for (int k = 0; k < V; k++) d.e[k] += before.e[k];
       }
-      store<V>(dx + at + i, d);
+      Pack<T, V> pack;  // nvcc would store dx element by element where it does not accumulate
+#pragma unroll
+      for (int k = 0; k < V; k++) pack.e[k] = from_float<T>(d.e[k]);
+      if constexpr (sizeof pack == 16) {
+        store_16_bytes(dx + at + i, &pack);
+      } else {
+        store_pack<V>(dx + at + i, pack);
+      }
     }
   }
   for (int i = start; G4_GUARD(i < width); i += kThreads * V) store_pack<V>(partials + int64_t(blockIdx.x) * width + i, load_pack<V>(dw + i));

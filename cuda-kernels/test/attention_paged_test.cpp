@@ -1,5 +1,7 @@
 // The paged cache on the emulation. Whatever the pieces that sequences arrive in, whatever they share and however the work is
 // split, a row has the bits that g4_attention gives it; and every barrier, wait and guard is missed when it is left out.
+#include <set>
+
 #include "attention_cases.h"
 #include "cuda_ops.h"
 #include "mutations.h"
@@ -73,16 +75,16 @@ class PagedCase {
     const int64_t element = dtype_ == G4_F32 ? 4 : 2, row_bytes = dim_ * element, q_bytes = packed_->q_stride * element, kv_bytes = packed_->kv_stride * element;
     const Tensor k_cache(blocks_ * kv_heads_ * kBlock * dim_, dtype_), v_cache(blocks_ * kv_heads_ * kBlock * dim_, dtype_);
     Ints slots, source, cu_q{0}, kv_lens, asked;
+    std::set<int32_t> taken;  // what sequences share is written once
     for (int64_t b = 0; b < sequences(); b++) {
       const int32_t length = int32_t(rows_[size_t(b)].size());
-      for (int32_t i = 0; i < length; i++) {
+      const auto append = [&](int32_t i, bool skip) {
+        const int32_t slot = table_[size_t(b * max_blocks_ + i / kBlock)] * kBlock + i % kBlock;
         source.push_back(rows_[size_t(b)][size_t(i)]);
-        slots.push_back(i % 5 == 4 ? -1 : table_[size_t(b * max_blocks_ + i / kBlock)] * kBlock + i % kBlock);
-      }
-      for (int32_t i = 4; i < length; i += 5) {  // what was skipped comes later
-        source.push_back(rows_[size_t(b)][size_t(i)]);
-        slots.push_back(table_[size_t(b * max_blocks_ + i / kBlock)] * kBlock + i % kBlock);
-      }
+        slots.push_back(!skip && taken.insert(slot).second ? slot : -1);
+      };
+      for (int32_t i = 0; i < length; i++) append(i, i % 5 == 4);
+      for (int32_t i = 4; i < length; i += 5) append(i, false);  // what was skipped comes later
       const int32_t queries = std::min(last, length);
       for (int32_t i = length - queries; i < length; i++) asked.push_back(rows_[size_t(b)][size_t(i)]);
       cu_q.push_back(int32_t(asked.size()));
@@ -152,21 +154,22 @@ void test(const std::string& name, const PagedCase& c, int32_t last) {
 }  // namespace
 
 int main() {
+  const bool brief = emulation::kSanitized;  // then each kernel in one type, and the fewest rows that reach all of it
   const std::vector<Group> groups = {{130, {1, 17, 40}}, {64, {5, 64}}, {3, {1}}, {96, {1, 1}}};
-  for (int dtype : {G4_BF16, G4_F16}) {
+  for (int dtype : brief ? Ints{G4_BF16} : Ints{G4_BF16, G4_F16}) {
     const char* type = dtype == G4_BF16 ? " bf16" : " fp16";
     const PagedCase small(groups, 7, 1, 64, dtype), wide({{70, {60, 9}}, {200, {1, 2}}}, 4, 2, 128, dtype);
-    for (int32_t last : {1, 5, 70}) test(std::string("paged d64") + type, small, last);
-    for (int32_t last : {1, 9}) test(std::string("paged d128") + type, wide, last);
+    for (int32_t last : brief ? Ints{5} : Ints{1, 5, 70}) test(std::string("paged d64") + type, small, last);
+    for (int32_t last : brief ? Ints{1} : Ints{1, 9}) test(std::string("paged d128") + type, wide, last);
   }
   // Enough sequences that only shared tiles are done apart.
   const PagedCase many({{192, Ints(70, 1)}, {70, Ints(6, 2)}, {10, Ints(60, 1)}}, 2, 2, 64, G4_BF16);
-  use(runs()[2]);
-  for (int tiles : {0, 1, 100}) {
+  use(runs().back());
+  for (int tiles : brief ? Ints{100} : Ints{0, 1, 100}) {
     const std::string fault = many.fault(1, 0, tiles);
     check(fault.empty(), "paged, many: " + fault);
   }
-  for (int dtype : {G4_F32, G4_BF16}) test("paged, plain path", PagedCase({{40, {3, 30}}, {1, {1}}}, 4, 2, 24, dtype), 2);
+  for (int dtype : brief ? Ints{G4_F32} : Ints{G4_F32, G4_BF16}) test("paged, plain path", PagedCase({{40, {3, 30}}, {1, {1}}}, 4, 2, 24, dtype), 2);
 
   const PagedCase few({{65, {1, 2, 1}}, {2, {3}}, {64, {1, 2}}}, 7, 1, 64, G4_BF16), pair({{65, {1, 2, 1}}, {64, {1, 2}}}, 7, 1, 64, G4_BF16), wide({{130, {30}}}, 1, 1, 128, G4_BF16);
   const PagedCase plain({{33, {1, 2}}}, 2, 1, 24, G4_F32);
@@ -179,9 +182,6 @@ int main() {
     }
     return !many.fault(1, 0, 100).empty();
   };
-  check(!fails(), "the cases of the mutations are right without one");
-  drop_each(emulation::barrier_sites(), "barrier", "attention_paged", fails);
-  drop_each(emulation::wait_sites(), "wait", "attention_paged", fails);
-  drop_each(emulation::guard_sites(), "guard", "attention_paged", fails);
+  drop_each_place("attention_paged", fails);
   return finish("cuda attention_paged_test");
 }

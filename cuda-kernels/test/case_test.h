@@ -1,13 +1,10 @@
 // What a test program does with its cases: values against the reference and the same bits in every thread order; then each
-// barrier and each guard of the kernels is left out in turn, and some case must notice.
+// barrier, guard, exchange and mask of the kernels is left out in turn, and some case must notice.
 #pragma once
-
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <functional>
 
-#include "device_tensor.h"
+#include "mutations.h"
 
 namespace g4::test {
 
@@ -84,29 +81,9 @@ inline bool noticed(const std::vector<Case>& cases) {
   return false;
 }
 
-// A mutated kernel may write anywhere and never end, so it runs in a process of its own; a crash has been noticed too.
-inline bool noticed_elsewhere(const std::vector<Case>& cases, const std::function<void()>& mutate) {
-  std::fflush(stdout);
-  const pid_t child = fork();
-  if (child == 0) {
-    if (std::freopen("/dev/null", "w", stderr) == nullptr) _exit(2);
-    alarm(120);
-    mutate();
-    _exit(noticed(cases) ? 1 : 0);
-  }
-  int result = 0;
-  while (waitpid(child, &result, 0) < 0) {}
-  return !(WIFEXITED(result) && WEXITSTATUS(result) == 0);
-}
-
 // The sites are those that the cases have reached, so this comes after test_values.
 inline void test_mutations(const std::vector<Case>& cases) {
-  check(!noticed_elsewhere(cases, [] {}), "the kernels as they are must pass");
-  for (const std::string& site : emulation::barrier_sites().names())
-    check(noticed_elsewhere(cases, [&] { emulation::barrier_sites().drop(site); }), "nobody noticed that the barrier at " + site + " is missing");
-  for (const std::string& site : emulation::guard_sites().names())
-    check(noticed_elsewhere(cases, [&] { emulation::guard_sites().drop(site); }), "nobody noticed that the guard at " + site + " is missing");
-  std::printf("%zu barriers and %zu guards left out in turn\n", emulation::barrier_sites().names().size(), emulation::guard_sites().names().size());
+  drop_each_place("", [&] { return noticed(cases); });
 }
 
 }  // namespace g4::test

@@ -26,7 +26,7 @@ struct CpuLibrary {
 
 inline const CpuLibrary& cpu() {
   static const CpuLibrary library = [] {
-    void* handle = dlopen(GRPO4J_CPU_LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+    void* handle = dlopen(GRPO4J_CPU_LIBRARY, RTLD_NOW | RTLD_LOCAL);
     if (handle == nullptr) {
       std::printf("%s\n", dlerror());
       std::exit(1);

@@ -259,6 +259,7 @@ inline std::vector<Case> row_cases() {
   weight_rows_cases(cases, 3, 5, 11, 7);
   weight_rows_cases(cases, 32, 32, 96, 64);
   for (int dtype : {G4_F32, G4_BF16, G4_F16}) {
+    if (emulation::kSanitized && dtype == G4_F16) break;  // the code of bf16 but for the conversions
     for (int64_t width : {3, 5, 64, 250, 896, 1030}) rmsnorm_cases(cases, width == 64 ? 283 : 19, width, dtype);
     rope_cases(cases, 21, 3, 64, 0, 0, dtype);
     rope_cases(cases, 21, 2, 64, 128, 64, dtype);

@@ -9,8 +9,9 @@
  *     (on the CPU 0, and NULL: there the stream has scratch); it may be reused by the next op of the stream. Shapes, types and bounds were checked by the caller (io.github.grpo4j.backend).
  *   - Addresses are device addresses of the back end, 64-byte aligned at the start of each tensor. Matrices are
  *     row-major and dense unless a stride is passed; strides are in elements.
- *   - `dtype` is the storage type of activations and weights (G4_F32 or G4_BF16). Arithmetic, reductions, statistics
- *     (log-sum-exp, log-probs, ...) and weight gradients are fp32 whatever the storage.
+ *   - `dtype` is the storage type of activations and weights: G4_F32, G4_BF16, on a GPU also G4_F16 (the CPU's kernels know it
+ *     in conversions only and else answer G4_UNSUPPORTED). Arithmetic, reductions, statistics (log-sum-exp, log-probs, ...) and
+ *     weight gradients are fp32 whatever the storage.
  *   - Reductions have a fixed order that depends on the shape of one row only: the bits of a row depend neither on the
  *     number of threads nor on the rows beside it. That is what makes decode and training agree to the bit.
  *

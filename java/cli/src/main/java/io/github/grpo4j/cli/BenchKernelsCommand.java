@@ -2,14 +2,18 @@ package io.github.grpo4j.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.grpo4j.backend.Backend;
+import io.github.grpo4j.backend.BackendException;
+import io.github.grpo4j.backend.CudaBackend;
 import io.github.grpo4j.bench.Ceilings;
 import io.github.grpo4j.bench.Kernel;
 import io.github.grpo4j.bench.KernelBench;
 import io.github.grpo4j.bench.KernelLoad;
 import io.github.grpo4j.model.ModelConfig;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -20,6 +24,8 @@ import picocli.CommandLine.Option;
     description = "Speed of every op at the shapes of a model, beside the device's measured ceilings; weights are not read.")
 final class BenchKernelsCommand implements Callable<Integer> {
   private static final double GIGA = 1e9;
+  /** What cuDNN has, too: the baseline. */
+  private static final Set<Kernel> CUDNN = EnumSet.of(Kernel.ATTENTION, Kernel.ATTENTION_BACKWARD);
 
   @Mixin private BenchOptions options;
 
@@ -53,14 +59,28 @@ final class BenchKernelsCommand implements Callable<Integer> {
       Ceilings ceilings = Ceilings.measure(backend, options.dtype());
       report.result(toJson(ceilings, backend), String.format(Locale.ROOT, "ceilings: %,.1f GFLOP/s (%s), %,.1f GB/s (%s)",
           ceilings.operationsPerSecond() / GIGA, ceilings.operation(), ceilings.bytesPerSecond() / GIGA, ceilings.traffic()));
-      report.note(String.format("%-24s %-22s %10s %11s %5s %10s %5s", "op", "shape", "us", "GFLOP/s", "%", "GB/s", "%"));
+      report.note(String.format("%-26s %-22s %10s %11s %5s %10s %5s", "op", "shape", "us", "GFLOP/s", "%", "GB/s", "%"));
       for (Kernel kernel : ops.isEmpty() ? List.of(Kernel.values()) : ops) {
         KernelBench.Result result = KernelBench.measure(backend, model, options.dtype(), kernel, load);
-        report.result(toJson(result), row(result, ceilings));
+        report.result(toJson(name(result), result), row(name(result), result, ceilings));
+        if (backend instanceof CudaBackend && CUDNN.contains(kernel)) {
+          besideCudnn(report, model, kernel, load, ceilings);
+        }
       }
       report.note("More than 100 % of the memory's ceiling: the operands of repeated calls stay in the caches.");
     }
     return ExitCodes.OK;
+  }
+
+  /** The same op by cuDNN, or why not. */
+  private void besideCudnn(BenchReport report, ModelConfig model, Kernel kernel, KernelLoad load, Ceilings ceilings) {
+    String name = kernel.name().toLowerCase(Locale.ROOT);
+    try (Backend cudnn = options.openCudnn()) {
+      KernelBench.Result result = KernelBench.measure(cudnn, model, options.dtype(), kernel, load);
+      report.result(toJson(name + "_cudnn", result), row(name + " (cuDNN)", result, ceilings));
+    } catch (BackendException e) {
+      report.note(name + " (cuDNN): " + e.getMessage());
+    }
   }
 
   private KernelLoad load(KernelLoad usual) {
@@ -76,8 +96,8 @@ final class BenchKernelsCommand implements Callable<Integer> {
     return result.kernel().name().toLowerCase(Locale.ROOT);
   }
 
-  private static String row(KernelBench.Result result, Ceilings ceilings) {
-    return String.format(Locale.ROOT, "%-24s %-22s %,10.1f %,11.1f %5.0f %,10.1f %5.0f", name(result), result.shape(), result.seconds() * 1e6,
+  private static String row(String name, KernelBench.Result result, Ceilings ceilings) {
+    return String.format(Locale.ROOT, "%-26s %-22s %,10.1f %,11.1f %5.0f %,10.1f %5.0f", name, result.shape(), result.seconds() * 1e6,
         result.operationsPerSecond() / GIGA, 100 * result.operationsPerSecond() / ceilings.operationsPerSecond(),
         result.bytesPerSecond() / GIGA, 100 * result.bytesPerSecond() / ceilings.bytesPerSecond());
   }
@@ -88,8 +108,8 @@ final class BenchKernelsCommand implements Callable<Integer> {
         .put("gb_per_s", JsonLines.measured(ceilings.bytesPerSecond() / GIGA)).put("gb_per_s_by", ceilings.traffic());
   }
 
-  private static ObjectNode toJson(KernelBench.Result result) {
-    return JsonLines.JSON.createObjectNode().put("op", name(result)).put("shape", result.shape())
+  private static ObjectNode toJson(String name, KernelBench.Result result) {
+    return JsonLines.JSON.createObjectNode().put("op", name).put("shape", result.shape())
         .put("us", JsonLines.measured(result.seconds() * 1e6)).put("gflops", JsonLines.measured(result.operationsPerSecond() / GIGA))
         .put("gb_per_s", JsonLines.measured(result.bytesPerSecond() / GIGA));
   }

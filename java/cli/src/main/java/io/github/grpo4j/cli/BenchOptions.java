@@ -1,6 +1,7 @@
 package io.github.grpo4j.cli;
 
 import io.github.grpo4j.backend.Backend;
+import io.github.grpo4j.backend.CudaBackend.Attention;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelDirectory;
@@ -48,6 +49,11 @@ final class BenchOptions {
 
   Backend openBackend() {
     return ModelSession.openBackend(options());
+  }
+
+  /** The same device, with attention by cuDNN. */
+  Backend openCudnn() {
+    return ModelSession.openBackend(new BackendOptions(device.device, threads, Attention.CUDNN));
   }
 
   private BackendOptions options() {

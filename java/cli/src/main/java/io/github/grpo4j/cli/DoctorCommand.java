@@ -6,6 +6,7 @@ import io.github.grpo4j.backend.CpuBackend;
 import io.github.grpo4j.backend.cuda.CudaDeviceInfo;
 import io.github.grpo4j.backend.cuda.CudaInstallation;
 import io.github.grpo4j.backend.cuda.CudaLibrary;
+import io.github.grpo4j.backend.cuda.CudnnInstallation;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -28,22 +29,34 @@ final class DoctorCommand implements Callable<Integer> {
     }
     List<CudaLibrary> libraries = CudaInstallation.search();
     CudaInstallation cuda = CudaInstallation.find();
+    CudaLibrary cudnn = CudnnInstallation.search();
+    Optional<CudnnInstallation> loaded = cuda.usable() ? Optional.of(CudnnInstallation.find()) : Optional.empty();
     if (json) {
-      JsonLines.print(System.out, toJson(processor, libraries, cuda));
+      JsonLines.print(System.out, toJson(processor, libraries, cuda, cudnn, loaded));
     } else {
-      print(Terminal.detect(), processor, libraries, cuda);
+      print(Terminal.detect(), processor, libraries, cuda, cudnn, loaded);
     }
     return ExitCodes.OK;
   }
 
-  private static void print(Terminal terminal, String processor, List<CudaLibrary> libraries, CudaInstallation cuda) {
+  private static void print(Terminal terminal, String processor, List<CudaLibrary> libraries, CudaInstallation cuda, CudaLibrary cudnn,
+      Optional<CudnnInstallation> loaded) {
     row(terminal, "Java", System.getProperty("java.vm.name") + " " + System.getProperty("java.version"));
     row(terminal, "processor", processor);
     for (CudaLibrary library : libraries) {
       row(terminal, library.fileName(), library.found() ? library.path().toString() : terminal.yellow("missing; " + library.remedy()));
     }
+    row(terminal, cudnn.fileName(), describe(cudnn, loaded));
     row(terminal, "GPU", cuda.device().map(DoctorCommand::describe).orElse("none"));
     row(terminal, "auto takes", cuda.usable() ? terminal.green("the GPU") : "the processor: " + cuda.problem().get());
+  }
+
+  /** Nothing but {@code backend.attention: cudnn} needs it, so its absence is no warning. */
+  private static String describe(CudaLibrary cudnn, Optional<CudnnInstallation> loaded) {
+    if (!cudnn.found()) {
+      return "not found, and not needed but for backend.attention: cudnn; " + cudnn.remedy();
+    }
+    return cudnn.path() + loaded.map(cuda -> cuda.usable() ? ", cuDNN " + cuda.versionText() : "; " + cuda.problem().get()).orElse("");
   }
 
   private static String describe(CudaDeviceInfo device) {
@@ -53,10 +66,11 @@ final class DoctorCommand implements Callable<Integer> {
   }
 
   private static void row(Terminal terminal, String name, String value) {
-    terminal.line(String.format(Locale.ROOT, "  %-18s %s", name, value));
+    terminal.line(String.format(Locale.ROOT, "  %-20s %s", name, value));
   }
 
-  private static ObjectNode toJson(String processor, List<CudaLibrary> libraries, CudaInstallation cuda) {
+  private static ObjectNode toJson(String processor, List<CudaLibrary> libraries, CudaInstallation cuda, CudaLibrary cudnn,
+      Optional<CudnnInstallation> loaded) {
     ObjectNode object = JsonLines.JSON.createObjectNode();
     object.put("java", System.getProperty("java.version")).put("processor", processor);
     ArrayNode array = object.putArray("libraries");
@@ -64,6 +78,9 @@ final class DoctorCommand implements Callable<Integer> {
       array.addObject().put("name", library.fileName()).put("path", library.found() ? library.path().toString() : null)
           .put("remedy", library.found() ? null : library.remedy());
     }
+    object.putObject("cudnn").put("path", cudnn.found() ? cudnn.path().toString() : null)
+        .put("version", loaded.filter(CudnnInstallation::usable).map(CudnnInstallation::versionText).orElse(null))
+        .put("problem", cudnn.found() ? loaded.flatMap(CudnnInstallation::problem).orElse(null) : cudnn.missing());
     Optional<CudaDeviceInfo> device = cuda.device();
     if (device.isEmpty()) {
       object.putNull("gpu");

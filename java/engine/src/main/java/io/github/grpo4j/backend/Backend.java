@@ -8,7 +8,7 @@ import java.util.List;
  * bounds checked before a kernel runs. An implementation that lacks an op does not compile.
  *
  * <p>Notation: {@code T} tokens of all packed sequences, {@code H} hidden width, {@code V} vocabulary, {@code D} head_dim.
- * Activations and weights share one storage type, F32 or BF16; statistics and weight gradients are F32.
+ * Activations and weights share one storage type, F32, BF16 or (on a GPU) F16; statistics and weight gradients are F32.
  *
  * <p>Calls are queued in order on one stream and may return before the work is done; {@link #download} waits, and so does
  * {@link #synchronize}. One thread at a time may use a back end.
@@ -85,7 +85,7 @@ public interface Backend extends AutoCloseable {
   /** Row-major {@code dst}, of any floating type, from rows {@code [row0, row0 + dst.rows())} of the packed weight. */
   void unpackRows(Tensor dst, Tensor packed, long row0);
 
-  /** A packed BF16 or F32 weight from its packed F32 master: rounds, or copies. */
+  /** A packed weight of any storage type from its packed F32 master: rounds, or copies. */
   void castPacked(Tensor dst, Tensor masterF32);
 
   // ---- linear ----

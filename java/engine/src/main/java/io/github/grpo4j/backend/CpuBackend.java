@@ -142,6 +142,10 @@ public final class CpuBackend implements Backend {
   /** {@link #sizeOf}, for a memory plan that is made before there is a back end. */
   public static long bytesOf(DType dtype, Layout layout, long... shape) {
     OpChecks.allocate(dtype, layout, shape);
+    if (layout == Layout.PACKED && dtype == DType.F16) {
+      throw new IllegalArgumentException("allocate: the kernels of the CPU multiply F32 and BF16 matrices; F16"
+          + Arrays.toString(shape) + " packed is for a GPU");
+    }
     long bytes = Math.multiplyExact(storedElements(layout, shape), dtype.bytes());
     return Math.max(ALIGNMENT, Math.addExact(bytes, ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
   }
@@ -560,7 +564,7 @@ public final class CpuBackend implements Backend {
 
   private static String cause(int status) {
     return switch (status) {
-      case CpuOps.G4_UNSUPPORTED -> "the kernels of this instruction set do not support these shapes or types";
+      case CpuOps.G4_UNSUPPORTED -> "the kernels of the CPU do not support these shapes or types (they compute with F32 and BF16)";
       case CpuOps.G4_OUT_OF_MEMORY -> "the machine has no memory left";
       default -> "internal error, status " + status;
     };

@@ -8,6 +8,7 @@ import io.github.grpo4j.backend.cuda.CudaGraphs;
 import io.github.grpo4j.backend.cuda.CudaInstallation;
 import io.github.grpo4j.backend.cuda.CudaOps;
 import io.github.grpo4j.backend.cuda.CudaReadback;
+import io.github.grpo4j.backend.cuda.CudnnAttention;
 import io.github.grpo4j.backend.cuda.HostAdamW;
 import io.github.grpo4j.backend.cuda.OffloadedAdamW;
 import java.nio.ByteBuffer;
@@ -31,50 +32,74 @@ public final class CudaBackend implements Backend {
   /** Shared prompts of 4,000 tokens at 256 rows of a 0.5B model; beyond that, blocks are read more than once. */
   private static final long MAX_PAGED_SCRATCH = 64L << 20;
 
+  /** Whose kernels compute the attention of packed sequences. */
+  public enum Attention {
+    OWN,
+    /** cuDNN's where it can, see {@link CudnnAttention}; sequences that share a beginning stay with the own ones. */
+    CUDNN
+  }
+
   private final CudaDeviceInfo info;
   private final CudaDevice device;
   private final CudaGemm gemm;
+  /** Null: the own kernels do it all. */
+  private final CudnnAttention cudnn;
   private final KernelSettings settings = new KernelSettings();
   private final AtomicLong allocatedBytes = new AtomicLong();
   private final AtomicLong allocatedHostBytes = new AtomicLong();
   private final int hostThreads;
   private boolean closed;
 
-  private CudaBackend(CudaDeviceInfo info, int hostThreads) {
+  private CudaBackend(CudaDeviceInfo info, int hostThreads, Attention attention) {
     this.info = info;
     this.hostThreads = hostThreads;
     this.device = new CudaDevice();
     this.gemm = new CudaGemm(device);
+    this.cudnn = attention == Attention.CUDNN ? openCudnn() : null;
   }
 
-  /** With as many threads as the host has cores, for what is done there. */
+  private CudnnAttention openCudnn() {
+    try {
+      return new CudnnAttention(device, info);
+    } catch (BackendException e) {
+      gemm.close();
+      device.close();
+      settings.close();
+      throw e;
+    }
+  }
+
+  /** With as many threads as the host has cores, for what is done there, and the own attention. */
   public static CudaBackend create() {
-    return create(Runtime.getRuntime().availableProcessors());
+    return create(Runtime.getRuntime().availableProcessors(), Attention.OWN);
   }
 
   /**
    * @param hostThreads of work that is left to the host ({@link Updater#HOST})
-   * @throws BackendException with the one thing that is missing, if this machine has no usable GPU
+   * @throws BackendException with the one thing that is missing, if this machine has no usable GPU, or not the attention asked for
    */
-  public static CudaBackend create(int hostThreads) {
+  public static CudaBackend create(int hostThreads, Attention attention) {
     CudaInstallation installation = CudaInstallation.find();
     if (!installation.usable()) {
       throw new BackendException("the CUDA back end cannot be used: " + installation.problem().get()
           + " (grpo4j doctor prints all that was found)");
     }
-    return new CudaBackend(installation.device().get(), hostThreads);
+    return new CudaBackend(installation.device().get(), hostThreads, attention);
   }
 
   @Override
   public String description() {
-    return String.format(Locale.ROOT, "CUDA, %s, compute capability %s, %.0f GiB", info.name(), info.capabilityText(),
-        info.memoryBytes() / (double) (1L << 30));
+    return String.format(Locale.ROOT, "CUDA, %s, compute capability %s, %.0f GiB%s", info.name(), info.capabilityText(),
+        info.memoryBytes() / (double) (1L << 30), cudnn == null ? "" : ", attention by cuDNN " + cudnn.version());
   }
 
   @Override
   public void close() {
     if (!closed) {
       closed = true;
+      if (cudnn != null) {
+        cudnn.close();
+      }
       gemm.close();
       device.close();
       settings.close();
@@ -341,6 +366,11 @@ public final class CudaBackend implements Backend {
   @Override
   public void attention(Tensor o, Tensor lse, Tensor qkv, AttentionShape shape, Segments segments) {
     OpChecks.attention(o, lse, qkv, shape, segments);
+    if (cudnn != null && CudnnAttention.takes(segments)) {
+      open();
+      cudnn.forward(o, lse, qkv, shape, segments);
+      return;
+    }
     check(CudaOps.g4_attention(stream(), o.address(), addressOrNull(lse), qkv.address(), column(qkv, shape.kColumn()),
         column(qkv, shape.vColumn()), qkv.columns(), qkv.columns(), segments.cuSeqlens().address(),
         addressOrNull(segments.parents()), segments.cuSeqlens().elements() - 1, segments.maxSeqlen(), shape.heads(),
@@ -351,6 +381,11 @@ public final class CudaBackend implements Backend {
   public void attentionBackward(
       Tensor dqkv, Tensor dO, Tensor o, Tensor lse, Tensor qkv, AttentionShape shape, Segments segments, Tensor workspace) {
     OpChecks.attentionBackward(dqkv, dO, o, lse, qkv, shape, segments, workspace);
+    if (cudnn != null && CudnnAttention.takes(segments)) {
+      open();
+      cudnn.backward(dqkv, dO, o, lse, qkv, shape, segments);
+      return;
+    }
     int k = shape.kColumn();
     int v = shape.vColumn();
     check(CudaOps.g4_attention_backward(stream(), dqkv.address(), column(dqkv, k), column(dqkv, v), dO.address(), o.address(),

@@ -24,7 +24,8 @@ public enum DType {
     return ordinal();
   }
 
-  public boolean isFloatingPoint() {
-    return this != I32;
+  /** Whether activations and weights may be stored so; F16 is for GPUs, no CPU kernel computes with it. */
+  public boolean isStorage() {
+    return this == F32 || this == BF16 || this == F16;
   }
 }

@@ -46,9 +46,7 @@ final class OpChecks {
 
   /** Row-major, of a type that activations are stored in. */
   private static void activations(String op, String name, Tensor tensor) {
-    if (tensor.layout() != Layout.ROWS || (tensor.dtype() != DType.F32 && tensor.dtype() != DType.BF16)) {
-      throw mismatch(op, name, tensor, "row-major, F32 or BF16");
-    }
+    rowMajorFloat(op, name, tensor);
   }
 
   private static void rowMajor(String op, String name, Tensor tensor, DType dtype) {
@@ -58,13 +56,9 @@ final class OpChecks {
   }
 
   private static void rowMajorFloat(String op, String name, Tensor tensor) {
-    if (tensor.layout() != Layout.ROWS || !isCastable(tensor.dtype())) {
+    if (tensor.layout() != Layout.ROWS || !tensor.dtype().isStorage()) {
       throw mismatch(op, name, tensor, "row-major F32, BF16 or F16");
     }
-  }
-
-  private static boolean isCastable(DType dtype) {
-    return dtype == DType.F32 || dtype == DType.BF16 || dtype == DType.F16;
   }
 
   /** The activations' own type, or F32 (logits and their gradient). */
@@ -94,8 +88,8 @@ final class OpChecks {
         throw new IllegalArgumentException("allocate: shape " + java.util.Arrays.toString(shape) + " has a negative dimension");
       }
     }
-    if (layout == Layout.PACKED && (shape.length != 2 || (dtype != DType.F32 && dtype != DType.BF16))) {
-      throw new IllegalArgumentException("allocate: a packed tensor is an F32 or BF16 matrix [out, in], not "
+    if (layout == Layout.PACKED && (shape.length != 2 || !dtype.isStorage())) {
+      throw new IllegalArgumentException("allocate: a packed tensor is an F32, BF16 or F16 matrix [out, in], not "
           + dtype + java.util.Arrays.toString(shape));
     }
   }
@@ -139,8 +133,8 @@ final class OpChecks {
   }
 
   static void add(Tensor dst, Tensor src) {
-    if (dst.dtype() != DType.F32 && dst.dtype() != DType.BF16) {
-      throw mismatch("add", "dst", dst, "F32 or BF16");
+    if (!dst.dtype().isStorage()) {
+      throw mismatch("add", "dst", dst, "F32, BF16 or F16");
     }
     if (dst.dtype() != src.dtype() || dst.layout() != src.layout() || dst.elements() != src.elements()
         || dst.storedElements() != src.storedElements()) {
@@ -173,8 +167,8 @@ final class OpChecks {
 
   static void castPacked(Tensor dst, Tensor master) {
     packed("castPacked", "master", master, DType.F32, master.rows(), master.columns());
-    if (dst.dtype() != DType.F32 && dst.dtype() != DType.BF16) {
-      throw mismatch("castPacked", "dst", dst, "packed F32 or BF16");
+    if (!dst.dtype().isStorage()) {
+      throw mismatch("castPacked", "dst", dst, "packed F32, BF16 or F16");
     }
     packed("castPacked", "dst", dst, dst.dtype(), master.rows(), master.columns());
   }
@@ -314,7 +308,7 @@ final class OpChecks {
 
   static void allocateKvCache(DType dtype, AttentionShape shape, int blocks) {
     shape("allocateKvCache", shape);
-    require(dtype == DType.F32 || dtype == DType.BF16, "allocateKvCache", "the KV cache is F32 or BF16");
+    require(dtype.isStorage(), "allocateKvCache", "the KV cache is F32, BF16 or F16");
     require(blocks > 0, "allocateKvCache", "the KV cache needs at least one block");
   }
 
@@ -471,8 +465,8 @@ final class OpChecks {
     like("v", v, DType.F32, master);
     like("grad", grad, DType.F32, master);
     like("weight", weight, weight.dtype(), master);
-    if (weight.dtype() != DType.F32 && weight.dtype() != DType.BF16) {
-      throw mismatch("adamw", "weight", weight, "F32 or BF16");
+    if (!weight.dtype().isStorage()) {
+      throw mismatch("adamw", "weight", weight, "F32, BF16 or F16");
     }
     if (settings.step() < 1) {
       throw new IllegalArgumentException("adamw: step is " + settings.step() + "; steps count from 1");

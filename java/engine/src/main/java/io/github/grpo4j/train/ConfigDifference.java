@@ -16,7 +16,7 @@ import java.util.Set;
 final class ConfigDifference {
   /** Options that change speed, memory, reporting or how long the run is, but no step that was already done. */
   private static final Set<String> FREE = Set.of(
-      "backend.device", "backend.threads", "data.eval_split", "data.eval_limit", "optimizer.placement",
+      "backend.attention", "backend.device", "backend.threads", "data.eval_split", "data.eval_limit", "optimizer.placement",
       "rollout.max_batch", "rollout.kv_cache_mb", "training.epochs", "training.max_steps", "training.micro_batch_tokens", "training.recompute",
       "training.eval_interval", "training.eval_samples", "training.checkpoint_interval", "training.keep_checkpoints",
       "training.run_dir", "training.resume");

@@ -84,13 +84,21 @@ public final class ModelSession implements AutoCloseable {
   /**
    * The back end that the options ask for.
    *
-   * @throws BackendException if that is CUDA and it cannot be used here
+   * @throws BackendException if that is CUDA or cuDNN and it cannot be used here
    */
   public static Backend openBackend(BackendOptions options) {
     return switch (deviceKind(options)) {
-      case CPU -> CpuBackend.create(options.resolvedThreads());
-      case CUDA -> CudaBackend.create(options.resolvedThreads());
+      case CPU -> processor(options);
+      case CUDA -> CudaBackend.create(options.resolvedThreads(), options.attention());
     };
+  }
+
+  private static Backend processor(BackendOptions options) {
+    if (options.attention() == CudaBackend.Attention.CUDNN) {
+      String whyNoGpu = options.device() == BackendOptions.Device.CPU ? "backend.device is cpu" : CudaInstallation.find().problem().get();
+      throw new BackendException("backend.attention is cudnn, which needs an NVIDIA GPU, and " + whyNoGpu + "; set it to own");
+    }
+    return CpuBackend.create(options.resolvedThreads());
   }
 
   /** What {@link #openBackend} opens, in a line for people; where AUTO did without a GPU, with the reason. */

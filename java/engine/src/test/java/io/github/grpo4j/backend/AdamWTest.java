@@ -8,6 +8,8 @@ import io.github.grpo4j.model.safetensors.SafetensorsFile;
 import io.github.grpo4j.testing.Accuracy;
 import io.github.grpo4j.testing.Fixtures;
 import io.github.grpo4j.testing.NdArray;
+import io.github.grpo4j.testing.OnEveryInstructionSet;
+import io.github.grpo4j.testing.TestBackends;
 import io.github.grpo4j.testing.TestDevice;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -15,8 +17,6 @@ import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 
 class AdamWTest {
   /** One parameter on the device: matrices packed, vectors as rows. */
@@ -45,8 +45,7 @@ class AdamWTest {
     }
   }
 
-  @ParameterizedTest
-  @EnumSource
+  @OnEveryInstructionSet
   @Tag("fixtures")
   void fiveStepsEqualTheGoldenOnes(CpuBackend.Isa limit) throws IOException {
     try (SafetensorsFile file = Fixtures.open("adamw/adamw.safetensors")) {
@@ -87,18 +86,21 @@ class AdamWTest {
     }
   }
 
-  /** The BF16 weight is the master, rounded, in the weight's own order; its padding stays zero. */
-  @ParameterizedTest
-  @EnumSource
-  void theBfloat16WeightIsTheRoundedMaster(CpuBackend.Isa limit) {
+  /** A 16-bit weight is the master, rounded, in the weight's own order; its padding stays zero. */
+  @OnEveryInstructionSet
+  void theWeightIsTheRoundedMaster(CpuBackend.Isa limit) {
+    TestBackends.storageTypes().stream().filter(dtype -> dtype != DType.F32).forEach(dtype -> theWeightIsTheRoundedMaster(limit, dtype));
+  }
+
+  private static void theWeightIsTheRoundedMaster(CpuBackend.Isa limit, DType dtype) {
     Random random = new Random(9);
     try (TestDevice device = TestDevice.cpu(3, limit)) {
       for (NdArray value : new NdArray[] {NdArray.random(random, 1, 70, 33), NdArray.random(random, 1, 101)}) {
-        Parameter p = new Parameter(device, "w", value, DType.BF16);
+        Parameter p = new Parameter(device, "w", value, dtype);
         device.backend().copy(p.grad, p.put(device, NdArray.random(random, 1, value.shape())));
         device.backend().adamw(p.weight, p.master, p.m, p.v, p.grad, new AdamWSettings(1e-2f, 0.9f, 0.99f, 1e-8f, 0.1f, 1, 0.5f));
         NdArray master = device.read(p.master);
-        Accuracy.assertSameBits(limit + " " + p.weight, master.rounded(DType.BF16).values(), device.read(p.weight).values());
+        Accuracy.assertSameBits(limit + " " + p.weight, master.rounded(dtype).values(), device.read(p.weight).values());
         if (p.matrix) {
           Tensor squares = device.zeros(DType.F64, Layout.ROWS, 2);
           device.backend().sumSquares(squares, p.master);
@@ -135,8 +137,7 @@ class AdamWTest {
     }
   }
 
-  @ParameterizedTest
-  @EnumSource
+  @OnEveryInstructionSet
   void sumSquaresCountsWhatIsNotFinite(CpuBackend.Isa limit) {
     NdArray grad = NdArray.random(new Random(12), 1, 3001);
     try (TestDevice device = TestDevice.cpu(2, limit)) {

@@ -5,19 +5,19 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import io.github.grpo4j.model.safetensors.HalfFloats;
 import io.github.grpo4j.testing.Accuracy;
 import io.github.grpo4j.testing.NdArray;
+import io.github.grpo4j.testing.OnEveryInstructionSet;
+import io.github.grpo4j.testing.TestBackends;
 import io.github.grpo4j.testing.TestDevice;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Random;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 
 class ConversionsTest {
   private static ByteBuffer buffer(int bytes) {
     return ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
   }
 
-  private static int[] bits(TestDevice device, Tensor tensor) {
+  static int[] bits(TestDevice device, Tensor tensor) {
     ByteBuffer bytes = buffer((int) tensor.bytes());
     device.backend().download(tensor, 0, bytes);
     int[] bits = new int[(int) tensor.storedElements()];
@@ -28,8 +28,7 @@ class ConversionsTest {
   }
 
   /** All 65,536 values of a 16-bit type become the right floats and come back the same. */
-  @ParameterizedTest
-  @EnumSource
+  @OnEveryInstructionSet
   void everySixteenBitValueSurvives(CpuBackend.Isa limit) {
     ByteBuffer all = buffer(2 << 16);
     for (int i = 0; i < 1 << 16; i++) {
@@ -60,8 +59,7 @@ class ConversionsTest {
   }
 
   /** Halfway between two neighbours the even one wins; a hair to either side the nearer one. */
-  @ParameterizedTest
-  @EnumSource
+  @OnEveryInstructionSet
   void roundsToNearestEven(CpuBackend.Isa limit) {
     for (DType half : new DType[] {DType.BF16, DType.F16}) {
       int infinity = half == DType.BF16 ? 0x7f80 : 0x7c00;
@@ -83,52 +81,21 @@ class ConversionsTest {
         Tensor rounded = device.zeros(half, Layout.ROWS, middles.length);
         device.backend().cast(rounded, device.tensor(DType.F32, NdArray.vector(middles)));
         int[] actual = bits(device, rounded);
+        int[] byTheTests = bits(device, device.tensor(half, NdArray.vector(middles)));
         for (int i = 0; i < middles.length; i++) {
           assertEquals(expected[i], actual[i], half + " of " + middles[i] + " " + limit);
+          assertEquals(expected[i], byTheTests[i], half + " of " + middles[i] + ", in the tests themselves");
         }
       }
     }
   }
 
-  /** The packed order of the header: panels of 32 rows, columns padded to even, zeros in the padding. */
-  @ParameterizedTest
-  @EnumSource
-  void packedOrderIsTheDocumentedOne(CpuBackend.Isa limit) {
-    int n = 45;
-    int k = 7;
-    int k2 = 8;
-    NdArray matrix = NdArray.random(new Random(1), 1, n, k);
-    try (TestDevice device = TestDevice.cpu(2, limit)) {
-      Tensor f32 = device.packed(DType.F32, matrix);
-      Tensor bf16 = device.packed(DType.BF16, matrix);
-      int[] f32Bits = bits(device, f32);
-      int[] bf16Bits = bits(device, bf16);
-      assertEquals(64 * k2, f32Bits.length);
-      for (int row = 0; row < 64; row++) {
-        for (int column = 0; column < k2; column++) {
-          float value = row < n && column < k ? (float) matrix.get(row, column) : 0;
-          int panel = row / 32 * 32 * k2;
-          String what = "element " + row + ", " + column + " " + limit;
-          assertEquals(Float.floatToRawIntBits(value), f32Bits[panel + column * 32 + row % 32], what);
-          assertEquals(HalfFloats.toBfloat16(value) & 0xffff, bf16Bits[panel + column / 2 * 64 + row % 32 * 2 + column % 2], what);
-        }
-      }
-      Tensor rounded = device.zeros(DType.BF16, Layout.PACKED, n, k);
-      device.backend().castPacked(rounded, f32);
-      Accuracy.assertSameBits("castPacked", device.read(bf16).values(), device.read(rounded).values());
-      Tensor copied = device.zeros(DType.F32, Layout.PACKED, n, k);
-      device.backend().castPacked(copied, f32);
-      Accuracy.assertSameBits("castPacked", device.read(f32).values(), device.read(copied).values());
-    }
-  }
-
-  @ParameterizedTest
-  @EnumSource
+  @OnEveryInstructionSet
   void rowsArePackedAndUnpackedInPieces(CpuBackend.Isa limit) {
     int n = 100;
     int k = 13;
     NdArray matrix = NdArray.random(new Random(2), 1, n, k).rounded(DType.BF16);
-    for (DType packedType : new DType[] {DType.F32, DType.BF16}) {
+    for (DType packedType : TestBackends.storageTypes()) {
       for (DType rowType : new DType[] {DType.F32, DType.BF16, DType.F16}) {
         try (TestDevice device = TestDevice.cpu(2, limit)) {
           Tensor packed = device.zeros(packedType, Layout.PACKED, n, k);
@@ -149,10 +116,22 @@ class ConversionsTest {
     }
   }
 
-  @ParameterizedTest
-  @EnumSource
+  @OnEveryInstructionSet
+  void aPackedMasterIsRoundedAsPackingRounds(CpuBackend.Isa limit) {
+    NdArray matrix = NdArray.random(new Random(1), 1, 45, 7);
+    for (DType dtype : TestBackends.storageTypes()) {
+      try (TestDevice device = TestDevice.cpu(2, limit)) {
+        Tensor rounded = device.zeros(dtype, Layout.PACKED, 45, 7);
+        device.backend().castPacked(rounded, device.packed(DType.F32, matrix));
+        Accuracy.assertSameBits("castPacked " + dtype, matrix.rounded(dtype).values(), device.read(rounded).values());
+        Accuracy.assertSameBits("packRows " + dtype, matrix.rounded(dtype).values(), device.read(device.packed(dtype, matrix)).values());
+      }
+    }
+  }
+
+  @OnEveryInstructionSet
   void addsElementByElement(CpuBackend.Isa limit) {
-    for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+    for (DType dtype : TestBackends.storageTypes()) {
       NdArray a = NdArray.random(new Random(3), 1, 1003).rounded(dtype);
       NdArray b = NdArray.random(new Random(4), 1, 1003).rounded(dtype);
       double[] sum = new double[1003];

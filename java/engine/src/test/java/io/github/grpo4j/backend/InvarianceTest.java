@@ -4,13 +4,14 @@ import io.github.grpo4j.backend.Backend.AttentionShape;
 import io.github.grpo4j.backend.Backend.Segments;
 import io.github.grpo4j.testing.Accuracy;
 import io.github.grpo4j.testing.NdArray;
+import io.github.grpo4j.testing.OnEveryInstructionSet;
+import io.github.grpo4j.testing.TestBackends;
 import io.github.grpo4j.testing.TestDevice;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
-import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
@@ -19,8 +20,8 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 class InvarianceTest {
   static Stream<Arguments> variants() {
-    return Stream.of(CpuBackend.Isa.values())
-        .flatMap(isa -> Stream.of(Arguments.of(isa, DType.F32), Arguments.of(isa, DType.BF16)));
+    return TestBackends.instructionSets().stream()
+        .flatMap(isa -> TestBackends.storageTypes().stream().map(dtype -> Arguments.of(isa, dtype)));
   }
 
   @ParameterizedTest
@@ -120,8 +121,7 @@ class InvarianceTest {
   }
 
   /** Log-prob and entropy as sampling stores them, as scoring gives them, and as the loss sees them. */
-  @ParameterizedTest
-  @EnumSource
+  @OnEveryInstructionSet
   void samplingScoringAndTheLossAgreeOnALogProb(CpuBackend.Isa isa) {
     Random random = new Random(3);
     int rows = 5;

@@ -19,9 +19,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Every op on random inputs of awkward shapes: against its reference and finite differences, on every instruction set. */
 class OpCaseTest {
-  /** Every case in F32 and BF16. */
+  /** Every case in every storage type. */
   static Stream<Arguments> cases() {
-    return allCases().stream().flatMap(c -> Stream.of(Arguments.of(c, DType.F32), Arguments.of(c, DType.BF16)));
+    return allCases().stream().flatMap(c -> TestBackends.storageTypes().stream().map(dtype -> Arguments.of(c, dtype)));
   }
 
   private static List<OpCase> allCases() {

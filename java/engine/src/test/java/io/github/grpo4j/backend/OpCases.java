@@ -20,7 +20,17 @@ final class OpCases {
 
   /** The same relative error for all results. */
   private static Tolerances relative(double f32, double bf16) {
-    return (dtype, result) -> Tolerance.relative(dtype == DType.F32 ? f32 : bf16);
+    return (dtype, result) -> Tolerance.relative(limit(dtype, f32, bf16));
+  }
+
+  /** F16 has three bits more than BF16. */
+  static double limit(DType dtype, double f32, double bf16) {
+    return switch (dtype) {
+      case F32 -> f32;
+      case BF16 -> bf16;
+      case F16 -> bf16 / 8;
+      default -> throw new IllegalArgumentException(dtype + " is no storage type");
+    };
   }
 
   static OpCase rmsNorm(String name, NdArray x, NdArray w, NdArray dy, float eps) {
@@ -135,7 +145,7 @@ final class OpCases {
               entry("dx", device.read(dx).slice(guard, guard + x.columns())));
         },
         (dtype, result) -> result.equals("left") || result.equals("right")
-            ? Tolerance.absolute(0) : Tolerance.relative(dtype == DType.F32 ? 2e-6 : 6e-3));
+            ? Tolerance.absolute(0) : Tolerance.relative(limit(dtype, 2e-6, 6e-3)));
   }
 
   static OpCase attention(String name, NdArray q, NdArray k, NdArray v, NdArray dO, AttentionShape shape, int[] cuSeqlens) {
@@ -164,7 +174,7 @@ final class OpCases {
               entry("dk", gradients.slice(shape.kColumn(), shape.vColumn())),
               entry("dv", gradients.slice(shape.vColumn(), shape.qkvColumns())));
         },
-        (dtype, result) -> Tolerance.relative(dtype == DType.F32 ? 3e-6 : result.startsWith("d") ? 1.5e-2 : 5e-3));
+        (dtype, result) -> Tolerance.relative(limit(dtype, 3e-6, result.startsWith("d") ? 1.5e-2 : 5e-3)));
   }
 
   static OpCase swiglu(String name, NdArray gate, NdArray up, NdArray dy) {
@@ -245,7 +255,7 @@ final class OpCases {
               entry("dh", device.read(dh)), entry("dw", device.read(dw)));
         },
         (dtype, result) -> result.startsWith("d")
-            ? Tolerance.relative(dtype == DType.F32 ? 3e-6 : 1e-2) : Tolerance.absolute(dtype == DType.F32 ? 2e-5 : 3e-2));
+            ? Tolerance.relative(limit(dtype, 3e-6, 1e-2)) : Tolerance.absolute(limit(dtype, 2e-5, 3e-2)));
   }
 
   /** Inputs of the policy loss; old, ref, low and high may be null. */

@@ -8,22 +8,25 @@ import io.github.grpo4j.model.safetensors.SafetensorsFile;
 import io.github.grpo4j.testing.Accuracy;
 import io.github.grpo4j.testing.Fixtures;
 import io.github.grpo4j.testing.NdArray;
+import io.github.grpo4j.testing.OnEveryInstructionSet;
+import io.github.grpo4j.testing.TestBackends;
 import io.github.grpo4j.testing.TestDevice;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 
-/** The golden values of {@code ops/}, on every instruction set. */
+/** The golden values of {@code ops/}, on every instruction set; in 16-bit types by the error rule, too. */
 @Tag("fixtures")
 class OpFixturesTest {
   private static final String TAGS = "(f32|bf16)\\..*";
+  private static final List<DType> HALVES = TestBackends.storageTypes().stream().filter(dtype -> dtype != DType.F32).toList();
 
-  private static DType dtype(String tag) {
-    return tag.equals("f32") ? DType.F32 : DType.BF16;
+  /** Types that represent the inputs of a tag: fp16 has all bits of a bf16 number of ordinary size. */
+  private static List<DType> types(String tag) {
+    return tag.equals("f32") ? List.of(DType.F32) : HALVES;
   }
 
   private static Map<String, NdArray> expected(SafetensorsFile file, String prefix, String... names) throws IOException {
@@ -34,14 +37,20 @@ class OpFixturesTest {
     return expected;
   }
 
-  private static void check(OpCase c, DType dtype, CpuBackend.Isa limit, Map<String, NdArray> expected) {
-    try (TestDevice device = TestDevice.cpu(2, limit)) {
-      c.check("with at most " + limit, dtype, expected, c.run(device, dtype));
+  /** @param floor name of the case's noise floors in 16-bit types */
+  private static void check(OpCase c, String tag, CpuBackend.Isa limit, Map<String, NdArray> expected, String floor) {
+    for (DType dtype : types(tag)) {
+      try (TestDevice device = TestDevice.cpu(2, limit)) {
+        Map<String, NdArray> results = c.run(device, dtype);
+        c.check("with at most " + limit, dtype, expected, results);
+        if (dtype != DType.F32) {
+          HalfNoiseFloor.check(floor, dtype, expected, results);
+        }
+      }
     }
   }
 
-  @ParameterizedTest
-  @EnumSource
+  @OnEveryInstructionSet
   void rmsNorm(CpuBackend.Isa limit) throws IOException {
     try (SafetensorsFile file = Fixtures.open("ops/rmsnorm.safetensors")) {
       for (String result : Fixtures.captures(file, "(.*\\.eps[^.]*)\\.y")) {
@@ -49,13 +58,12 @@ class OpFixturesTest {
         String input = result.substring(0, at + 1);
         float eps = Float.parseFloat(result.substring(at + 4));
         OpCase c = OpCases.rmsNorm(result, array(file, input + "x"), array(file, input + "w"), array(file, input + "dy"), eps);
-        check(c, dtype(input.substring(0, input.indexOf('.'))), limit, expected(file, result + ".", "y", "dx", "dw"));
+        check(c, input.substring(0, input.indexOf('.')), limit, expected(file, result + ".", "y", "dx", "dw"), "rmsnorm " + result);
       }
     }
   }
 
-  @ParameterizedTest
-  @EnumSource
+  @OnEveryInstructionSet
   void rope(CpuBackend.Isa limit) throws IOException {
     try (SafetensorsFile file = Fixtures.open("ops/rope.safetensors")) {
       for (String d : Fixtures.captures(file, "(d\\d+)\\..*")) {
@@ -66,11 +74,14 @@ class OpFixturesTest {
         NdArray cosSin = References.cosSin(file.doubles(d + ".theta")[0], highest + 1, headDim);
         NdArray flat = x.reshape(x.rows(), x.columns());
         OpCase c = OpCases.rope(d, flat, array(file, d + ".dy").reshape(x.rows(), x.columns()), cosSin, positions);
-        for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+        for (DType dtype : TestBackends.storageTypes()) {
           try (TestDevice device = TestDevice.cpu(2, limit)) {
             Map<String, NdArray> results = c.run(device, dtype);
             for (String result : new String[] {"y", "dx"}) {
               checkRows(d + "." + result, positions, array(file, d + "." + result), results.get(result), dtype);
+            }
+            if (dtype != DType.F32) {
+              HalfNoiseFloor.check("rope " + d, dtype, c.expected(dtype), results);
             }
           }
         }
@@ -89,16 +100,15 @@ class OpFixturesTest {
         System.arraycopy(expected.values(), t * columns, nearExpected, near * columns, columns);
         System.arraycopy(actual.values(), t * columns, nearActual, near++ * columns, columns);
       } else {
-        double tolerance = dtype == DType.F32 ? Math.max(1e-6, 2 * positions[t] * 0x1p-24) : 6e-3;
+        double tolerance = dtype == DType.F32 ? Math.max(1e-6, 2 * positions[t] * 0x1p-24) : OpCases.limit(dtype, 2e-6, 6e-3);
         Accuracy.assertRelative(what + " at " + positions[t], expected.rows(t, t + 1).values(), actual.rows(t, t + 1).values(), tolerance);
       }
     }
     assertTrue(near > 0, what + " has no position up to 199");
-    Accuracy.assertRelative(what, nearExpected, nearActual, dtype == DType.F32 ? 2e-6 : 6e-3);
+    Accuracy.assertRelative(what, nearExpected, nearActual, OpCases.limit(dtype, 2e-6, 6e-3));
   }
 
-  @ParameterizedTest
-  @EnumSource
+  @OnEveryInstructionSet
   void attention(CpuBackend.Isa limit) throws IOException {
     for (String name : Fixtures.find("ops", "attention_d\\d+.*\\.safetensors")) {
       try (SafetensorsFile file = Fixtures.open(name)) {
@@ -107,14 +117,14 @@ class OpFixturesTest {
           NdArray k = array(file, tag + ".k");
           AttentionShape shape = new AttentionShape((int) q.shape()[1], (int) k.shape()[1], (int) q.shape()[2]);
           OpCase c = OpCases.attention(name, q, k, array(file, tag + ".v"), array(file, tag + ".do"), shape, file.ints("cu_seqlens"));
-          check(c, dtype(tag), limit, expected(file, tag + ".", "o", "lse", "dq", "dk", "dv"));
+          String floor = name.substring(name.lastIndexOf('/') + 1).replace(".safetensors", "");
+          check(c, tag, limit, expected(file, tag + ".", "o", "lse", "dq", "dk", "dv"), floor);
         }
       }
     }
   }
 
-  @ParameterizedTest
-  @EnumSource
+  @OnEveryInstructionSet
   void attentionDecode(CpuBackend.Isa limit) throws IOException {
     try (SafetensorsFile file = Fixtures.open("ops/attention_decode.safetensors")) {
       for (String d : Fixtures.captures(file, "(d\\d+)\\..*")) {
@@ -131,20 +141,18 @@ class OpFixturesTest {
     }
   }
 
-  @ParameterizedTest
-  @EnumSource
+  @OnEveryInstructionSet
   void swiglu(CpuBackend.Isa limit) throws IOException {
     try (SafetensorsFile file = Fixtures.open("ops/swiglu.safetensors")) {
       for (String tag : Fixtures.captures(file, TAGS)) {
         OpCase c = OpCases.swiglu(tag, array(file, tag + ".gate"), array(file, tag + ".up"), array(file, tag + ".dy"));
-        check(c, dtype(tag), limit, expected(file, tag + ".", "y", "dgate", "dup"));
+        check(c, tag, limit, expected(file, tag + ".", "y", "dgate", "dup"), "swiglu");
       }
     }
   }
 
   /** Row 0 is shifted by 1e4, where fp32 has a spacing of 1e-3: it tests overflow, not precision. */
-  @ParameterizedTest
-  @EnumSource
+  @OnEveryInstructionSet
   void logprob(CpuBackend.Isa limit) throws IOException {
     try (SafetensorsFile file = Fixtures.open("ops/logprob.safetensors"); TestDevice device = TestDevice.cpu(2, limit)) {
       NdArray logits = array(file, "logits");
@@ -172,36 +180,33 @@ class OpFixturesTest {
     }
   }
 
-  @ParameterizedTest
-  @EnumSource
+  @OnEveryInstructionSet
   void linearLogprob(CpuBackend.Isa limit) throws IOException {
     try (SafetensorsFile file = Fixtures.open("ops/linear_logprob.safetensors")) {
       for (String tag : Fixtures.captures(file, TAGS)) {
         for (String t : Fixtures.captures(file, tag + "\\.(T.*)\\.logprob")) {
           OpCase c = OpCases.linearLogprob(tag + "." + t, array(file, tag + ".h"), array(file, tag + ".w"), file.ints(tag + ".target"),
               Double.parseDouble(t.substring(1)), array(file, tag + ".d_logprob"));
-          check(c, dtype(tag), limit, expected(file, tag + "." + t + ".", "logprob", "entropy", "dh", "dw"));
+          check(c, tag, limit, expected(file, tag + "." + t + ".", "logprob", "entropy", "dh", "dw"), "linear_logprob " + tag + "." + t);
         }
       }
     }
   }
 
-  @ParameterizedTest
-  @EnumSource
+  @OnEveryInstructionSet
   void embedding(CpuBackend.Isa limit) throws IOException {
     try (SafetensorsFile file = Fixtures.open("ops/embedding.safetensors")) {
       OpCase c = OpCases.embedding("golden", array(file, "w"), file.ints("ids"), array(file, "dy"));
-      check(c, DType.F32, limit, expected(file, "", "y", "dw"));
+      check(c, "f32", limit, expected(file, "", "y", "dw"), "none");
     }
   }
 
-  @ParameterizedTest
-  @EnumSource
+  @OnEveryInstructionSet
   void linear(CpuBackend.Isa limit) throws IOException {
     try (SafetensorsFile file = Fixtures.open("ops/linear.safetensors")) {
       for (String tag : Fixtures.captures(file, TAGS)) {
         OpCase c = OpCases.linear(tag, array(file, tag + ".x"), array(file, tag + ".w"), array(file, tag + ".b"), array(file, tag + ".dy"));
-        check(c, dtype(tag), limit, expected(file, tag + ".", "y", "dx", "dw", "db"));
+        check(c, tag, limit, expected(file, tag + ".", "y", "dx", "dw", "db"), "linear");
       }
     }
   }

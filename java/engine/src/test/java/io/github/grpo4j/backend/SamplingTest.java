@@ -9,6 +9,8 @@ import io.github.grpo4j.model.safetensors.SafetensorsFile;
 import io.github.grpo4j.testing.Accuracy;
 import io.github.grpo4j.testing.Fixtures;
 import io.github.grpo4j.testing.NdArray;
+import io.github.grpo4j.testing.OnEveryInstructionSet;
+import io.github.grpo4j.testing.TestBackends;
 import io.github.grpo4j.testing.TestDevice;
 import java.io.IOException;
 import java.util.Arrays;
@@ -16,8 +18,6 @@ import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 
 class SamplingTest {
   private static SamplingSettings settings(JsonNode params, int vocab) {
@@ -27,8 +27,7 @@ class SamplingTest {
   }
 
   /** A kept token may have a probability below the smallest float, so a zero is compared with the value, not with the mark. */
-  @ParameterizedTest
-  @EnumSource
+  @OnEveryInstructionSet
   @Tag("fixtures")
   void filtersEqualTheGoldenOnes(CpuBackend.Isa limit) throws IOException {
     try (SafetensorsFile file = Fixtures.open("sampling/filtered_probs.safetensors"); TestDevice device = TestDevice.cpu(2, limit)) {
@@ -84,10 +83,9 @@ class SamplingTest {
   }
 
   /** The draws are fixed by the counters, so the counts are always the same: within 5 standard deviations of what they should be. */
-  @ParameterizedTest
-  @EnumSource
+  @OnEveryInstructionSet
   void drawsFollowTheFilteredDistribution(CpuBackend.Isa limit) {
-    int rows = 20_000;
+    int rows = TestBackends.sized(20_000, 300);
     double[] row = NdArray.random(new Random(5), 1.5, 23).values();
     for (SamplingSettings settings : new SamplingSettings[] {new SamplingSettings(1, 0, 1, 0, 1, 23, 11), new SamplingSettings(0.8f, 9, 0.9f, 0.02f, 1, 21, -12)}) {
       try (TestDevice device = TestDevice.cpu(2, limit)) {

@@ -9,7 +9,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.grpo4j.backend.Backend;
-import io.github.grpo4j.backend.CpuBackend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.model.ModelConfig.Family;
 import io.github.grpo4j.model.safetensors.SafetensorsFile;
@@ -19,6 +18,7 @@ import io.github.grpo4j.model.safetensors.TensorInfo;
 import io.github.grpo4j.testing.Fixtures;
 import io.github.grpo4j.testing.NdArray;
 import io.github.grpo4j.testing.OpenModel;
+import io.github.grpo4j.testing.TestBackends;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -193,7 +193,7 @@ class ModelDirectoryTest {
 
   /** Every refusal is a sentence with these parts, and leaves no memory behind. */
   private void assertRefused(String... parts) {
-    try (Backend backend = CpuBackend.create(1)) {
+    try (Backend backend = TestBackends.open(1)) {
       String message = assertThrows(ModelFormatException.class, () -> ModelDirectory.load(backend, folder, DType.F32)).getMessage();
       for (String part : parts) {
         assertTrue(message.contains(part), () -> "'" + part + "' is missing in: " + message);

@@ -13,6 +13,7 @@ import io.github.grpo4j.model.LossHead.Scores;
 import io.github.grpo4j.rollout.Generator.Limits;
 import io.github.grpo4j.rollout.Generator.Rollout;
 import io.github.grpo4j.testing.OpenModel;
+import io.github.grpo4j.testing.TestBackends;
 import io.github.grpo4j.train.GradientPass;
 import io.github.grpo4j.train.GradientPass.Sample;
 import java.util.ArrayList;
@@ -36,8 +37,9 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 @Tag("fixtures")
 class DecodeParityTest {
-  private static final int MAX_NEW = 40;
-  private static final int[] PROMPT_LENGTHS = {1, 2, 31, 32, 33, 34, 63, 64, 65, 66, 97};
+  private static final int MAX_NEW = TestBackends.sized(40, 8);
+  private static final int[] PROMPT_LENGTHS =
+      TestBackends.sized(new int[] {1, 2, 31, 32, 33, 34, 63, 64, 65, 66, 97}, new int[] {1, 29, 33, 64});
   private static final int MAX_TOKENS = 97 + MAX_NEW;
   private static final SamplingParams PARAMS = SamplingParams.atTemperature(0.8f, MAX_NEW);
   private static final long SEED = 7;

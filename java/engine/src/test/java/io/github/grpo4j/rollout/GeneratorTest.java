@@ -10,6 +10,7 @@ import io.github.grpo4j.model.ModelConfig.Family;
 import io.github.grpo4j.rollout.Generator.Limits;
 import io.github.grpo4j.rollout.Generator.Rollout;
 import io.github.grpo4j.testing.OpenModel;
+import io.github.grpo4j.testing.TestBackends;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -21,8 +22,9 @@ import org.junit.jupiter.api.Test;
 
 /** Scheduling, accounting and what a rollout leaves behind when it ends early. */
 class GeneratorTest {
-  private static final int MAX_TOKENS = 110;
-  private static final SamplingParams PARAMS = SamplingParams.atTemperature(1, 40);
+  private static final int MAX_NEW = TestBackends.sized(40, 8);
+  private static final int MAX_TOKENS = 70 + MAX_NEW;
+  private static final SamplingParams PARAMS = SamplingParams.atTemperature(1, MAX_NEW);
 
   private OpenModel open;
 

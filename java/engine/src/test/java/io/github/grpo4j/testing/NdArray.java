@@ -58,6 +58,7 @@ public record NdArray(double[] values, long... shape) {
     return new NdArray(Arrays.stream(values).map(v -> switch (dtype) {
       case F32 -> (float) v;
       case BF16 -> HalfFloats.fromBfloat16(HalfFloats.toBfloat16((float) v));
+      case F16 -> HalfFloats.fromFloat16(Float16.of((float) v));
       default -> throw new IllegalArgumentException("rounding to " + dtype);
     }).toArray(), shape);
   }

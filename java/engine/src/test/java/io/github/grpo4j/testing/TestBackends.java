@@ -4,6 +4,7 @@ import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.CpuBackend;
 import io.github.grpo4j.backend.CpuBackend.Isa;
 import io.github.grpo4j.backend.CudaBackend;
+import io.github.grpo4j.backend.DType;
 import java.util.List;
 import org.junit.jupiter.api.Assumptions;
 
@@ -31,16 +32,33 @@ public final class TestBackends {
     return isCuda() ? CudaBackend.create() : CpuBackend.create(threads);
   }
 
-  /** With at most that instruction set; a GPU has no such choice, and its tests run once. */
+  /** With at most that instruction set, one of {@link #instructionSets}; a GPU has no such choice. */
   public static Backend open(int threads, Isa limit) {
-    if (isCuda()) {
-      Assumptions.assumeTrue(limit == Isa.AVX512_BF16, "a GPU has one instruction set");
-      return CudaBackend.create();
-    }
-    return CpuBackend.create(threads, limit);
+    return isCuda() ? CudaBackend.create() : CpuBackend.create(threads, limit);
   }
 
+  /** For {@code @MethodSource}: those to test with {@link #open(int, Isa)}. */
   public static List<Isa> instructionSets() {
     return isCuda() ? List.of(Isa.AVX512_BF16) : List.of(Isa.values());
+  }
+
+  /** A size: {@code whole}, or {@code tiny} where an emulated GPU takes milliseconds for what a CPU does in microseconds. */
+  public static <T> T sized(T whole, T tiny) {
+    return isCuda() ? tiny : whole;
+  }
+
+  /** What activations and weights may be stored as. */
+  public static List<DType> storageTypes() {
+    return isCuda() ? List.of(DType.F32, DType.BF16, DType.F16) : List.of(DType.F32, DType.BF16);
+  }
+
+  /** Skips a test that says nothing about the CUDA back end, which is under test. */
+  public static void assumeCpu(String why) {
+    Assumptions.assumeFalse(isCuda(), () -> "SKIPPED under " + PROPERTY + "=cuda-emulated: " + why);
+  }
+
+  /** Skips a test of the CUDA back end where that is not under test. */
+  public static void assumeCuda(String why) {
+    Assumptions.assumeTrue(isCuda(), () -> "SKIPPED without " + PROPERTY + "=cuda-emulated: " + why);
   }
 }

@@ -123,6 +123,7 @@ public final class TestDevice implements AutoCloseable {
       switch (tensor.dtype()) {
         case F32 -> bytes.putFloat((float) value);
         case BF16 -> bytes.putShort(HalfFloats.toBfloat16((float) value));
+        case F16 -> bytes.putShort(Float16.of((float) value));
         case F64 -> bytes.putDouble(value);
         default -> throw new IllegalArgumentException("writing " + tensor);
       }

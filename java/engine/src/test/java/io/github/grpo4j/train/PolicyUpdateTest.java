@@ -26,6 +26,7 @@ import io.github.grpo4j.rollout.RolloutRequest;
 import io.github.grpo4j.rollout.SamplingParams;
 import io.github.grpo4j.testing.NdArray;
 import io.github.grpo4j.testing.OpenModel;
+import io.github.grpo4j.testing.TestBackends;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -42,6 +43,7 @@ class PolicyUpdateTest {
   private static final ModelConfig CONFIG = OpenModel.config(Family.QWEN2, 32, 2, 4, 2, 8, 48, 64, true);
   private static final double RATE = 1e-2;
   private static final float TEMPERATURE = 0.9f;
+  private static final int MAX_NEW = TestBackends.sized(24, 5);
   private static final Objective PLAIN = Objective.of(new Clipping.Ppo(0.2, 0.28), Kl.NONE, new Aggregation.TokenMean());
 
   @ParameterizedTest
@@ -200,7 +202,7 @@ class PolicyUpdateTest {
         requests.add(new RolloutRequest(requests.size(), prompt, 4));
       }
       try (Generator generator = new Generator(open.model(), Limits.of(5, 64), Set.of(3, 9, 27), 64, ids -> "")) {
-        return generator.generate(requests, SamplingParams.atTemperature(TEMPERATURE, 24), 2, 0, RolloutListener.NONE).episodes();
+        return generator.generate(requests, SamplingParams.atTemperature(TEMPERATURE, MAX_NEW), 2, 0, RolloutListener.NONE).episodes();
       }
     }
 

@@ -1,12 +1,15 @@
 package io.github.grpo4j.train.config;
 
+import io.github.grpo4j.backend.CudaBackend.Attention;
+
 /**
  * What the run computes on.
  *
  * @param device CPU, CUDA, or AUTO: CUDA where there is a usable GPU
  * @param threads threads of the CPU back end; 0: one per core. The results do not depend on it
+ * @param attention whose kernels compute the attention of packed sequences on a GPU: OWN, or CUDNN, which must be installed
  */
-public record BackendOptions(Device device, int threads) {
+public record BackendOptions(Device device, int threads, Attention attention) {
   /** Kinds of device. */
   public enum Device {
     AUTO,
@@ -18,6 +21,11 @@ public record BackendOptions(Device device, int threads) {
 
   public BackendOptions {
     Check.atLeast(0, "backend.threads", threads);
+  }
+
+  /** With the own attention. */
+  public BackendOptions(Device device, int threads) {
+    this(device, threads, Attention.OWN);
   }
 
   /** {@link #threads}, with 0 replaced by the number of cores. */

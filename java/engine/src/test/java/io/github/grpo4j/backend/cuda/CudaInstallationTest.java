@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.BackendException;
+import io.github.grpo4j.backend.CudaBackend.Attention;
 import io.github.grpo4j.train.ModelSession;
 import io.github.grpo4j.train.config.BackendOptions;
 import io.github.grpo4j.train.config.BackendOptions.Device;
@@ -75,12 +76,42 @@ class CudaInstallationTest {
     assertEquals(List.of(device, device), open(EMULATED, null));
   }
 
+  @Test
+  void withCudnn() throws Exception {
+    assertEquals(List.of("CUDA, emulated GPU, compute capability 9.0, 2 GiB, attention by cuDNN 9.19.1"), run(EMULATED, null, null, Cudnn.class));
+  }
+
+  @Test
+  void withoutCudnn() throws Exception {
+    only("libcuda.so.1", "libcudart.so.13", "libcublasLt.so.13", "libcublas.so.13", "libgrpo4j_cuda.so");
+    assertEquals(List.of("backend.attention is cudnn, but libcudnn_graph.so.9 (cuDNN) was not found; pip install 'nvidia-cudnn-cu13>=9.19,<10', "
+        + "or set backend.attention to own"), run(empty, null, null, Cudnn.class));
+  }
+
+  @Test
+  void withAnOldCudnn() throws Exception {
+    assertEquals(List.of("backend.attention is cudnn, but cuDNN 9.8.0 is too old: attention needs 9.19; pip install 'nvidia-cudnn-cu13>=9.19,<10', "
+        + "or set backend.attention to own"), run(EMULATED, null, "90800", Cudnn.class));
+  }
+
+  @Test
+  void withCudnnOnAGpuThatItIsNotDeterministicOn() throws Exception {
+    assertEquals(List.of("backend.attention is cudnn, but cuDNN's deterministic backward pass needs a Hopper GPU (compute capability 9.0), and "
+        + "emulated GPU has 8.0; set backend.attention to own"), run(EMULATED, "8.0", null, Cudnn.class));
+  }
+
+  @Test
+  void withCudnnButNoGpu() throws Exception {
+    assertEquals(List.of("backend.attention is cudnn, which needs an NVIDIA GPU, and no NVIDIA driver (libcuda.so.1) was found; set it to own"),
+        run(empty, null, null, Cudnn.class));
+  }
+
   /** Their CUDA runtime is linked in, so the JNI code and the kernels for a GPU load anywhere. */
   @Test
   void theKernelsOfThisBuildLoadWithoutCuda() throws Exception {
     String kernels = "/io/github/grpo4j/backend/" + Loader.getPlatform() + "/libgrpo4j_cuda.so";
     Assumptions.assumeTrue(CudaInstallationTest.class.getResource(kernels) != null, "built without nvcc");
-    assertEquals(List.of("loaded"), run(empty, null, Kernels.class));
+    assertEquals(List.of("loaded"), run(empty, null, null, Kernels.class));
   }
 
   private static void assertFallsBack(List<String> lines, String problem) {
@@ -97,16 +128,19 @@ class CudaInstallationTest {
   }
 
   private static List<String> open(Path libraries, String device) throws Exception {
-    return run(libraries, device, Machine.class);
+    return run(libraries, device, null, Machine.class);
   }
 
-  private static List<String> run(Path libraries, String device, Class<?> main) throws Exception {
+  private static List<String> run(Path libraries, String device, String cudnnVersion, Class<?> main) throws Exception {
     ProcessBuilder builder = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx256m",
         "-D" + CudaLibraryPath.PROPERTY + "=" + libraries,
         "-Dorg.bytedeco.javacpp.cachedir=" + System.getProperty("org.bytedeco.javacpp.cachedir"),
         "-cp", System.getProperty("java.class.path"), main.getName());
     if (device != null) {
       builder.environment().put("GRPO4J_EMULATED_DEVICE", device);
+    }
+    if (cudnnVersion != null) {
+      builder.environment().put("GRPO4J_EMULATED_CUDNN", cudnnVersion);
     }
     Process process = builder.redirectErrorStream(true).start();
     String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
@@ -120,6 +154,20 @@ class CudaInstallationTest {
 
     public static void main(String[] args) {
       System.out.println(CudaOps.g4_rmsnorm_backward_workspace(1, 64) > 0 ? "loaded" : "loaded, but not right");
+    }
+  }
+
+  /** The JVM of a machine where attention by cuDNN is asked for. */
+  static final class Cudnn {
+    private Cudnn() {}
+
+    public static void main(String[] args) {
+      BackendOptions options = new BackendOptions(Device.AUTO, 1, Attention.CUDNN);
+      try (Backend backend = ModelSession.openBackend(options)) {
+        System.out.println(ModelSession.describe(backend, options));
+      } catch (BackendException e) {
+        System.out.println(e.getMessage());
+      }
     }
   }
 
