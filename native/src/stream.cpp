@@ -1,5 +1,6 @@
 #include "stream.h"
 
+#include <chrono>
 #include <cstdlib>
 #include <new>
 #ifdef G4_X86
@@ -16,17 +17,22 @@ char* allocate_scratch(size_t bytes) {
   return static_cast<char*>(address);
 }
 
-// Looks until done() or for about 20 us.
+// Looks until done() or for about kLookTime.
 template <class Done>
 void look(const Done& done) {
-  constexpr int kLooks = 400;  // a pause takes some 40 ns, 140 on older processors
-  for (int i = 0; i < kLooks && !done(); i++) {
+  constexpr auto kLookTime = std::chrono::microseconds(200);
+  constexpr int kLooks = 32;  // between two readings of the clock
+  const auto start = std::chrono::steady_clock::now();
+  do {
+    for (int i = 0; i < kLooks; i++) {
+      if (done()) return;
 #ifdef G4_X86
-    _mm_pause();
+      _mm_pause();
 #else
-    std::this_thread::yield();
+      std::this_thread::yield();
 #endif
-  }
+    }
+  } while (std::chrono::steady_clock::now() - start < kLookTime);
 }
 
 }  // namespace
