@@ -17,6 +17,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 #include "kernels/launch.h"
 #include "kernels/operands.h"
@@ -30,7 +32,7 @@ constexpr int64_t kTaskPanels = 64;
 constexpr int64_t kStretchTiles = kTaskTiles * 2;
 // About what a core does: two vectors of fused products a cycle, at 2 cycles a nanosecond.
 constexpr double kProductsPerNs = 4.0 * V::kLanes;
-// Every task packs its rows of a and waits for its first panels: in small products fewer tasks, two a thread, are 10 % faster.
+// Every task waits for its first panels: in small products fewer tasks, two a thread, are 10 % faster.
 constexpr double kLeastTaskNs = 15000;
 constexpr double kGoodTaskNs = 80000;
 
@@ -102,6 +104,8 @@ void multiply(Stream& stream, int64_t rows, int64_t panels, int64_t depth, const
   if (rows == 0) return;
   const Cut cut = cut_product(rows, panels, depth, stream.threads());
   const int64_t all_tiles = (rows + kTileRows - 1) / kTileRows;
+  // The rows of a that a thread's scratch holds, packed over the whole depth: its next task often wants the same.
+  std::vector<int64_t> packed_rows(size_t(stream.threads()), -1);
   const auto task = [&](int64_t index, int thread) {
     const int64_t row_task = index % cut.row_tasks, panel_task = index / cut.row_tasks;
     const int64_t row0 = all_tiles * row_task / cut.row_tasks * kTileRows;
@@ -121,7 +125,8 @@ void multiply(Stream& stream, int64_t rows, int64_t panels, int64_t depth, const
 
     for (int64_t block0 = 0; block0 < blocks; block0 += stretch) {
       const int64_t block1 = std::min(block0 + stretch, blocks);
-      for (int64_t block = block0; block < block1; block++)
+      const bool packed = blocks <= stretch && std::exchange(packed_rows[size_t(thread)], row_task) == row_task;
+      for (int64_t block = block0; block < block1 && !packed; block++)
         a.pack(packed_a + (block - block0) * tiles.count * kTileWords, tiles, block * kBlock, std::min<int64_t>(kBlock, depth - block * kBlock));
       for (int64_t panel = panel0, taken; panel < panel1; panel += taken) {
         taken = panel + several <= panel1 ? several : 1;

@@ -17,8 +17,8 @@ inline int with_type(int dtype, F&& f) {
   return G4_UNSUPPORTED;
 }
 
-// Waking a worker costs about 10 us, so a loop that takes less than a few of those stays on the calling thread.
-constexpr double kWorthWakingNs = 30000;
+// To share a loop with a worker that looks for work costs about 2 us, so a loop that takes a few of those stays on the calling thread.
+constexpr double kWorthWakingNs = 10000;
 // ... and one index of a loop is not worth less than this.
 constexpr double kTaskNs = 4000;
 

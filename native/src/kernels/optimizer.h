@@ -7,6 +7,7 @@
 // weights are written in groups of 64, the two rows of a panel that make 32 pairs.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -100,30 +101,30 @@ inline int adamw(g4_stream stream, g4_ptr weight, int weight_dtype, int packed, 
 }
 
 // Sixteen sums in double, element i to sum i % 16, then folded: the same order on every machine. Squares of floats are
-// exact in double, so neither overflow nor underflow hides a gradient.
+// exact in double, so neither overflow nor underflow hides a gradient, and a sum that is not finite tells of an element that is not.
 inline void sum_chunk(const float* grad, int64_t count, double* out) {
   constexpr int kSums = 16;
-  double sums[kSums] = {};
-  int32_t bad[kSums] = {};
+  using Eight = double __attribute__((vector_size(64)));
+  using EightFloats = float __attribute__((vector_size(32)));
+  Eight vector_sums[2] = {};
   int64_t i = 0;
-  for (; i + kSums <= count; i += kSums)
-    for (int j = 0; j < kSums; j++) {
-      const double x = grad[i + j];
-      sums[j] += x * x;
-      bad[j] += (bits_of(grad[i + j]) & 0x7f800000) == 0x7f800000;
+  for (; i + kSums <= count; i += kSums) {
+    EightFloats x[2];
+    std::memcpy(x, grad + i, sizeof x);
+    for (int half = 0; half < 2; half++) {
+      const Eight wide = __builtin_convertvector(x[half], Eight);
+      vector_sums[half] += wide * wide;
     }
-  for (int j = 0; i + j < count; j++) {
-    const double x = grad[i + j];
-    sums[j] += x * x;
-    bad[j] += (bits_of(grad[i + j]) & 0x7f800000) == 0x7f800000;
   }
+  double sums[kSums];
+  std::memcpy(sums, vector_sums, sizeof sums);
+  for (int j = 0; i + j < count; j++) sums[j] += double(grad[i + j]) * double(grad[i + j]);
   for (int half = kSums / 2; half > 0; half /= 2)
-    for (int j = 0; j < half; j++) {
-      sums[j] += sums[j + half];
-      bad[j] += bad[j + half];
-    }
+    for (int j = 0; j < half; j++) sums[j] += sums[j + half];
   out[0] = sums[0];
-  out[1] = double(bad[0]);
+  out[1] = 0;
+  if (std::isfinite(sums[0])) return;
+  for (i = 0; i < count; i++) out[1] += std::isfinite(grad[i]) ? 0 : 1;
 }
 
 inline int sum_squares(g4_stream stream, g4_ptr out_f64, g4_cptr grad_f32, g4_ptr, int64_t count) {

@@ -1,7 +1,7 @@
 package io.github.grpo4j.cli;
 
+import io.github.grpo4j.backend.AttentionKernels;
 import io.github.grpo4j.backend.Backend;
-import io.github.grpo4j.backend.CudaBackend.Attention;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelDirectory;
@@ -53,7 +53,7 @@ final class BenchOptions {
 
   /** The same device, with attention by cuDNN. */
   Backend openCudnn() {
-    return ModelSession.openBackend(new BackendOptions(device.device, threads, Attention.CUDNN));
+    return ModelSession.openBackend(new BackendOptions(device.device, threads, AttentionKernels.CUDNN));
   }
 
   private BackendOptions options() {

@@ -32,13 +32,6 @@ public final class CudaBackend implements Backend {
   /** Shared prompts of 4,000 tokens at 256 rows of a 0.5B model; beyond that, blocks are read more than once. */
   private static final long MAX_PAGED_SCRATCH = 64L << 20;
 
-  /** Whose kernels compute the attention of packed sequences. */
-  public enum Attention {
-    OWN,
-    /** cuDNN's where it can, see {@link CudnnAttention}; sequences that share a beginning stay with the own ones. */
-    CUDNN
-  }
-
   private final CudaDeviceInfo info;
   private final CudaDevice device;
   private final CudaGemm gemm;
@@ -50,35 +43,33 @@ public final class CudaBackend implements Backend {
   private final int hostThreads;
   private boolean closed;
 
-  private CudaBackend(CudaDeviceInfo info, int hostThreads, Attention attention) {
+  private CudaBackend(CudaDeviceInfo info, int hostThreads, AttentionKernels attention) {
     this.info = info;
     this.hostThreads = hostThreads;
     this.device = new CudaDevice();
     this.gemm = new CudaGemm(device);
-    this.cudnn = attention == Attention.CUDNN ? openCudnn() : null;
+    this.cudnn = attention == AttentionKernels.CUDNN ? openCudnn() : null;
   }
 
   private CudnnAttention openCudnn() {
     try {
       return new CudnnAttention(device, info);
     } catch (BackendException e) {
-      gemm.close();
-      device.close();
-      settings.close();
+      close();
       throw e;
     }
   }
 
   /** With as many threads as the host has cores, for what is done there, and the own attention. */
   public static CudaBackend create() {
-    return create(Runtime.getRuntime().availableProcessors(), Attention.OWN);
+    return create(Runtime.getRuntime().availableProcessors(), AttentionKernels.OWN);
   }
 
   /**
    * @param hostThreads of work that is left to the host ({@link Updater#HOST})
    * @throws BackendException with the one thing that is missing, if this machine has no usable GPU, or not the attention asked for
    */
-  public static CudaBackend create(int hostThreads, Attention attention) {
+  public static CudaBackend create(int hostThreads, AttentionKernels attention) {
     CudaInstallation installation = CudaInstallation.find();
     if (!installation.usable()) {
       throw new BackendException("the CUDA back end cannot be used: " + installation.problem().get()

@@ -1,5 +1,6 @@
 package io.github.grpo4j.train;
 
+import io.github.grpo4j.backend.AttentionKernels;
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.BackendException;
 import io.github.grpo4j.backend.CpuBackend;
@@ -94,7 +95,7 @@ public final class ModelSession implements AutoCloseable {
   }
 
   private static Backend processor(BackendOptions options) {
-    if (options.attention() == CudaBackend.Attention.CUDNN) {
+    if (options.attention() == AttentionKernels.CUDNN) {
       String whyNoGpu = options.device() == BackendOptions.Device.CPU ? "backend.device is cpu" : CudaInstallation.find().problem().get();
       throw new BackendException("backend.attention is cudnn, which needs an NVIDIA GPU, and " + whyNoGpu + "; set it to own");
     }

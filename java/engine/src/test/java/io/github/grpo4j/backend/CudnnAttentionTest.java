@@ -48,7 +48,7 @@ class CudnnAttentionTest {
   }
 
   private static TestDevice cudnn() {
-    return new TestDevice(CudaBackend.create(1, CudaBackend.Attention.CUDNN));
+    return new TestDevice(CudaBackend.create(1, AttentionKernels.CUDNN));
   }
 
   @ParameterizedTest(name = "{0}")

@@ -4,9 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.model.KvCache;
-import io.github.grpo4j.model.ModelConfig.Family;
 import io.github.grpo4j.rollout.Generator.Limits;
 import io.github.grpo4j.rollout.Generator.Rollout;
 import io.github.grpo4j.testing.OpenModel;
@@ -30,7 +28,7 @@ class GeneratorTest {
 
   @BeforeEach
   void open() {
-    open = OpenModel.random(OpenModel.config(Family.QWEN2, 32, 2, 4, 2, 8, 48, 64, true), DType.F32, 1, 3);
+    open = OpenModel.small();
   }
 
   @AfterEach

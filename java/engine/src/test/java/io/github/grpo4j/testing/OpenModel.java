@@ -59,6 +59,11 @@ public final class OpenModel implements AutoCloseable {
     return new OpenModel(backend, RandomWeights.create(backend, config, dtype, seed), config.maxPositions());
   }
 
+  /** For tests of what is around a model: random weights in f32, two layers, 64 tokens, one thread. */
+  public static OpenModel small() {
+    return random(config(Family.QWEN2, 32, 2, 4, 2, 8, 48, 64, true), DType.F32, 1, 3);
+  }
+
   /** Names of all model folders of the golden values; never none. */
   public static List<String> fixtureNames() {
     try (Stream<Path> entries = Files.list(Fixtures.root())) {

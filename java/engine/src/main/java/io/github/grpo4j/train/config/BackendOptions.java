@@ -1,6 +1,6 @@
 package io.github.grpo4j.train.config;
 
-import io.github.grpo4j.backend.CudaBackend.Attention;
+import io.github.grpo4j.backend.AttentionKernels;
 
 /**
  * What the run computes on.
@@ -9,7 +9,7 @@ import io.github.grpo4j.backend.CudaBackend.Attention;
  * @param threads threads of the CPU back end; 0: one per core. The results do not depend on it
  * @param attention whose kernels compute the attention of packed sequences on a GPU: OWN, or CUDNN, which must be installed
  */
-public record BackendOptions(Device device, int threads, Attention attention) {
+public record BackendOptions(Device device, int threads, AttentionKernels attention) {
   /** Kinds of device. */
   public enum Device {
     AUTO,
@@ -25,7 +25,7 @@ public record BackendOptions(Device device, int threads, Attention attention) {
 
   /** With the own attention. */
   public BackendOptions(Device device, int threads) {
-    this(device, threads, Attention.OWN);
+    this(device, threads, AttentionKernels.OWN);
   }
 
   /** {@link #threads}, with 0 replaced by the number of cores. */

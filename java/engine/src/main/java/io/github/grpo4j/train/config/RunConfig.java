@@ -1,6 +1,6 @@
 package io.github.grpo4j.train.config;
 
-import io.github.grpo4j.backend.CudaBackend.Attention;
+import io.github.grpo4j.backend.AttentionKernels;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.grpo.AdvantageEstimator;
 import io.github.grpo4j.grpo.Objective;
@@ -38,7 +38,7 @@ public record RunConfig(
   public RunConfig {
     Check.that(grpo.updatesPerRollout() <= rollout.questionsPerStep(), "grpo.updates_per_rollout", grpo.updatesPerRollout(),
         "at most " + rollout.questionsPerStep() + " (rollout.questions_per_step): an update needs a question of its own");
-    Check.that(backend.attention() == Attention.OWN || model.dtype() != DType.F32, "backend.attention", "cudnn",
+    Check.that(backend.attention() == AttentionKernels.OWN || model.dtype() != DType.F32, "backend.attention", "cudnn",
         "own where model.dtype is f32: cuDNN's attention takes bf16");
   }
 

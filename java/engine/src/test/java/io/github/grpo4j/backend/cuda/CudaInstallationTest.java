@@ -3,9 +3,9 @@ package io.github.grpo4j.backend.cuda;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.grpo4j.backend.AttentionKernels;
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.BackendException;
-import io.github.grpo4j.backend.CudaBackend.Attention;
 import io.github.grpo4j.train.ModelSession;
 import io.github.grpo4j.train.config.BackendOptions;
 import io.github.grpo4j.train.config.BackendOptions.Device;
@@ -162,7 +162,7 @@ class CudaInstallationTest {
     private Cudnn() {}
 
     public static void main(String[] args) {
-      BackendOptions options = new BackendOptions(Device.AUTO, 1, Attention.CUDNN);
+      BackendOptions options = new BackendOptions(Device.AUTO, 1, AttentionKernels.CUDNN);
       try (Backend backend = ModelSession.openBackend(options)) {
         System.out.println(ModelSession.describe(backend, options));
       } catch (BackendException e) {
