@@ -1,6 +1,6 @@
 // Speed of the matrix products beside what this machine can do: fused products a second and bytes read a second.
 //
-//   gemm_bench [threads] [isa] [m]   m: only shapes of so many rows; isa: 0 baseline, 1 AVX2, 2 AVX-512, 3 AVX-512 with bf16; default: the best
+//   gemm_bench [threads] [isa] [m]   m: only shapes of so many rows; isa: 0 baseline, 1 AVX2, 2 AVX-512, 3 AVX-512 with bf16; default: the fastest
 //
 // Times are CPU time of the process divided by the threads, the best of many short measurements, so that neighbours on the
 // same cores disturb least. Every measurement is paired with one of the peak right before it, and the share of the peak is

@@ -5,7 +5,7 @@
 //   backward weight  dw^T [k, n] += x^T dy          depth m: a is x and b is dy, both in columns form, so the tile's
 //                                                   result, 32 neighbours n for each k, is the packed layout itself
 //
-// Bytes moved: see gemm.h; for few rows (decode) the weight's, once, and nothing else that counts.
+// Bytes moved: see gemm_task.h; for few rows (decode) the weight's, once, and nothing else that counts.
 #pragma once
 
 #include <cstdint>
@@ -40,15 +40,15 @@ struct RowMajorOut {
       // Sums may stand in y itself where that adds in the same order.
       if (whole && (!accumulate || (only && bias == nullptr))) {
         float* c = y + tile.row * columns + column;
-        if (accumulate || !tile.first) kernel(a, b.words, b.panel_stride, steps, {c, columns, kPanel, c, columns, kPanel}, tile.ahead);
-        else kernel(a, b.words, b.panel_stride, steps, {c, columns, kPanel, start, 0, kPanel}, tile.ahead);
+        if (accumulate || !tile.first) kernel(a, b.words, b.panel_stride, steps, {c, columns, kPanel, c, columns, kPanel, tile.chain}, tile.ahead);
+        else kernel(a, b.words, b.panel_stride, steps, {c, columns, kPanel, start, 0, kPanel, tile.chain}, tile.ahead);
         return;
       }
     }
     const int64_t stride = tile.sums_panel_stride;
     const bool resume = !tile.first;
     kernel(a, b.words, b.panel_stride, steps,
-           {tile.sums, kPanel, stride, resume ? tile.sums : start, resume ? kPanel : 0, resume ? stride : kPanel}, tile.ahead);
+           {tile.sums, kPanel, stride, resume ? tile.sums : start, resume ? kPanel : 0, resume ? stride : kPanel, tile.chain}, tile.ahead);
     if (!tile.last) return;
     for (int p = 0; p < tile.panels; p++) {
       const int64_t at = column + p * kPanel;
@@ -79,13 +79,14 @@ struct PackedSumOut {
 
   void operator()(TileKernel kernel, const float* a, PanelWords b, int64_t steps, const Tile& tile) const {
     float* c = dw + tile.panel * kPanel * k2 + tile.row * kPanel;
-    kernel(a, b.words, b.panel_stride, steps, {c, kPanel, kPanel * k2, c, kPanel, kPanel * k2}, tile.ahead);
+    kernel(a, b.words, b.panel_stride, steps, {c, kPanel, kPanel * k2, c, kPanel, kPanel * k2, tile.chain}, tile.ahead);
   }
 };
 
 // Operand a in rows form: rows of a row-major matrix with `columns` columns.
 template <class Path, class S>
 struct RowsOfA {
+  static constexpr bool kAnyDepth = true;
   const S* source;
   int64_t columns;
 
@@ -99,6 +100,7 @@ struct RowsOfA {
 // Operand a in columns form: columns of a row-major matrix with `columns` columns, depth being its rows.
 template <class Path, class S>
 struct ColumnsOfA {
+  static constexpr bool kAnyDepth = false;
   const S* source;
   int64_t columns;
 
@@ -133,8 +135,8 @@ struct StoredWeight {
 
   static bool split(const Tiles& tiles) { return Path::kSwap && tiles.count <= 3; }
   Kernels kernels(const Tiles& tiles) const {
-    if (split(tiles)) return {kSplitKernels.one, kSplitKernels.several};
-    return {kRowsKernels<Path>.one, kRowsKernels<Path>.several};
+    if (split(tiles)) return {kSplitKernels.one, kSplitKernels.several, SplitPairStep::kWordsOfA};
+    return {kRowsKernels<Path>.one, kRowsKernels<Path>.several, 1};
   }
   int64_t steps(const Tiles& tiles, int64_t depth) const { return split(tiles) ? (depth + 1) / 2 : words_of<Path>(depth); }
   PanelWords panels(float* buffer, const Tiles& tiles, int64_t panel, int count, int64_t block, int64_t depth) const {
@@ -158,7 +160,7 @@ struct TransposedWeight {
   const typename Path::T* w;
   int64_t k2;
 
-  Kernels kernels(const Tiles&) const { return {kRowsKernels<Path>.one, kRowsKernels<Path>.several}; }
+  Kernels kernels(const Tiles&) const { return {kRowsKernels<Path>.one, kRowsKernels<Path>.several, 1}; }
   int64_t steps(const Tiles&, int64_t depth) const { return words_of<Path>(depth); }
   PanelWords panels(float* buffer, const Tiles&, int64_t panel, int count, int64_t block, int64_t depth) const {
     for (int p = 0; p < count; p++) pack_transposed<Path>(buffer + p * kPackedPanel, w, k2, (panel + p) * kPanel, block, depth);
@@ -180,7 +182,7 @@ struct ColumnsOfB {
   const S* source;
   int64_t columns;
 
-  Kernels kernels(const Tiles&) const { return {kColumnsKernels<Path>.one, kColumnsKernels<Path>.several}; }
+  Kernels kernels(const Tiles&) const { return {kColumnsKernels<Path>.one, kColumnsKernels<Path>.several, 1}; }
   int64_t steps(const Tiles&, int64_t depth) const { return words_of<Path>(depth); }
   PanelWords panels(float* buffer, const Tiles&, int64_t panel, int count, int64_t block, int64_t depth) const {
     for (int p = 0; p < count; p++) {

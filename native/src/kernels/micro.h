@@ -26,7 +26,15 @@ constexpr int kPanel = 32;  // columns (rows of the weight) in one packed panel
 constexpr int kTileRows = 6;
 constexpr int kTileColumns = 2 * V::kLanes;
 
-// Where a tile goes: row stride of c and its distance between panels, and what the sums start from (null: zero).
+// Sums of a tile in memory: row after row, and the distance between panels.
+struct TileSums {
+  float* address = nullptr;
+  int64_t row_stride = 0;
+  int64_t panel_stride = 0;
+};
+
+// Where a tile goes: row stride of c and its distance between panels, what the sums are added to (null: nothing), and where the
+// chain of fused products goes on from (null: zero).
 struct TileOut {
   float* c;
   int64_t row_stride;
@@ -34,6 +42,7 @@ struct TileOut {
   const float* init;
   int64_t init_row_stride;
   int64_t init_panel_stride;
+  TileSums chain;
 };
 
 // What the tile fetches into the L2 cache while it computes, since the next block of b is otherwise waited for: `lines`
@@ -80,7 +89,11 @@ void multiply_tile(const float* a, const float* b, int64_t b_panel_stride, int64
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
       for (int p = 0; p < P; p++) {
-        acc[r][p][0] = acc[r][p][1] = V::zero();
+#pragma GCC unroll 2
+        for (int h = 0; h < 2; h++)
+          acc[r][p][h] = out.chain.address == nullptr
+                             ? V::zero()
+                             : V::load(out.chain.address + r * out.chain.row_stride + p * out.chain.panel_stride + column + h * V::kLanes);
         for (int line = 0; line < kTileColumns; line += 16) __builtin_prefetch(out.c + r * out.row_stride + p * out.panel_stride + column + line, 1);
       }
 

@@ -10,7 +10,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.bytedeco.javacpp.LongPointer;
 
 /**
- * The op catalogue on this machine's processor: C++ kernels for the best instruction set it has, run by a pool of threads
+ * The op catalogue on this machine's processor: C++ kernels for the fastest instruction set it has, run by a pool of threads
  * that block when idle. Calls return when the work is done.
  *
  * <p>Same inputs give the same bits whatever the number of threads. Different instruction sets differ in the last bits.

@@ -26,6 +26,16 @@ class CpuBackendTest {
   }
 
   @Test
+  void theFastestInstructionsAreChosenOnce() {
+    try (CpuBackend first = CpuBackend.create(1); CpuBackend second = CpuBackend.create(2);
+        CpuBackend strongest = CpuBackend.create(1, CpuBackend.Isa.AVX512_BF16)) {
+      assertEquals(first.isa(), second.isa());
+      boolean choice = strongest.isa() == CpuBackend.Isa.AVX512_BF16;
+      assertTrue(first.isa() == strongest.isa() || choice && first.isa() == CpuBackend.Isa.AVX512, first.description());
+    }
+  }
+
+  @Test
   void saysWhatItIs() {
     try (CpuBackend baseline = CpuBackend.create(1, CpuBackend.Isa.BASELINE)) {
       assertEquals("CPU, baseline instructions, 1 thread", baseline.description());
