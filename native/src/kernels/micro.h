@@ -82,8 +82,11 @@ constexpr int panels_of_tile(int rows) {
 
 // kRow, kStep: words of a between rows and between steps.
 template <class Step, int R, int P, int kRow, int kStep>
-void multiply_tile(const float* a, const float* b, int64_t b_panel_stride, int64_t steps, const TileOut& out, Ahead ahead) {
+void multiply_tile(const float* a, const float* b, int64_t b_panel_stride, int64_t steps, const TileOut& out, const Ahead& ahead) {
+  const char* next = ahead.address;
   for (int column = 0; column < kPanel; column += kTileColumns) {
+    // Where a panel is done in two halves, the first one fetches.
+    const int64_t lines = column == 0 ? ahead.lines : 0;
     V acc[R][P][2];
 #pragma GCC unroll 6
     for (int r = 0; r < R; r++)
@@ -123,10 +126,10 @@ void multiply_tile(const float* a, const float* b, int64_t b_panel_stride, int64
     };
     int64_t s = 0;
     for (; s + 4 <= steps; s += 4) {
-      for (int64_t line = 0; line < ahead.lines; line++) {
+      for (int64_t line = 0; line < lines; line++) {
 #pragma GCC unroll 4
-        for (int p = 0; p < P; p++) __builtin_prefetch(ahead.address + p * ahead.panel_stride, 0, 2);
-        ahead.address += ahead.stride;
+        for (int p = 0; p < P; p++) __builtin_prefetch(next + p * ahead.panel_stride, 0, 2);
+        next += ahead.stride;
       }
       step();
       step();
@@ -134,7 +137,6 @@ void multiply_tile(const float* a, const float* b, int64_t b_panel_stride, int64
       step();
     }
     for (; s < steps; s++) step();
-    ahead.lines = 0;
 
 #pragma GCC unroll 6
     for (int r = 0; r < R; r++)
@@ -150,7 +152,7 @@ void multiply_tile(const float* a, const float* b, int64_t b_panel_stride, int64
   }
 }
 
-using TileKernel = void (*)(const float* a, const float* b, int64_t b_panel_stride, int64_t steps, const TileOut& out, Ahead ahead);
+using TileKernel = void (*)(const float* a, const float* b, int64_t b_panel_stride, int64_t steps, const TileOut& out, const Ahead& ahead);
 
 // The kernels for 1 .. kTileRows rows: one panel at a time, and panels_of_tile(rows) at a time.
 template <class Step, int kRow, int kStep>

@@ -13,8 +13,8 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 
+#include "kernels/launch.h"
 #include "kernels/micro.h"
 
 namespace g4::G4_ISA {
@@ -72,6 +72,11 @@ inline V load_for(const bf16* p, int n) {
   return n == V::kLanes ? V::load(p) : V::load(p, n);
 }
 
+// Some hundred words: std::memcpy of them may become an instruction that takes longer to start than to run.
+inline void copy_words(float* dst, const float* src, int64_t count) {
+  for_vectors(count, [&](int64_t i, auto lanes) { store(load(src + i, lanes), dst + i, lanes); });
+}
+
 inline void store_first(V v, float* p, int n) {
   if (n == V::kLanes) v.store(p);
   else v.store(p, n);
@@ -83,7 +88,8 @@ void pack_row(float* dst, const S* src, int64_t count) {
   if constexpr (Path::kPairs) {
     bf16* out = reinterpret_cast<bf16*>(dst);
     if constexpr (sizeof(S) == 2) {
-      std::memcpy(out, src, size_t(count) * sizeof(bf16));
+      copy_words(dst, reinterpret_cast<const float*>(src), count / 2);
+      if (count % 2 != 0) out[count - 1] = src[count - 1];
     } else {
       int64_t i = 0;
       for (; i + V::kLanes <= count; i += V::kLanes) V::load(src + i).store(out + i);
@@ -98,7 +104,7 @@ void pack_row(float* dst, const S* src, int64_t count) {
       store_first(swap_neighbours(load_for<Path>(src + i, rest)), dst + i, (rest + 1) / 2 * 2);
     }
   } else {
-    std::memcpy(dst, src, size_t(count) * sizeof(float));
+    copy_words(dst, src, count);
   }
 }
 
