@@ -18,6 +18,8 @@ namespace g4::G4_ISA {
 constexpr int64_t kTaskPanels = 64;
 // About what a core does: two vectors of fused products a cycle, at 2 cycles a nanosecond.
 constexpr double kProductsPerNs = 4.0 * V::kLanes;
+// A product of fewer rows takes as long as one of so many: the weight comes from memory.
+constexpr int64_t kLeastRows = 12;
 // Every task waits for its first panels: in small products fewer tasks, two a thread, are 10 % faster.
 constexpr double kLeastTaskNs = 15000;
 constexpr double kGoodTaskNs = 80000;
@@ -27,12 +29,15 @@ struct Cut {
   int64_t panel_tasks;  // each some whole panels
 };
 
+inline double product_ns(int64_t rows, int64_t panels, int64_t depth) {
+  return double(std::max(rows, kLeastRows) * panels * kPanel * depth) / kProductsPerNs;
+}
+
 inline Cut cut_product(int64_t rows, int64_t panels, int64_t depth, int threads) {
   const int64_t tiles = (rows + kTileRows - 1) / kTileRows;
   Cut cut{(tiles + kTaskTiles - 1) / kTaskTiles, (panels + kTaskPanels - 1) / kTaskPanels};
-  const int64_t work = rows * panels * kPanel * depth;
   if (threads == 1) return cut;
-  const double ns = double(work) / kProductsPerNs;
+  const double ns = product_ns(rows, panels, depth);
   const int64_t few = std::min(int64_t(2) * threads, int64_t(ns / kLeastTaskNs));
   const int64_t wanted = std::min(int64_t(4) * threads, std::max(few, int64_t(ns / kGoodTaskNs)));
   while (cut.row_tasks * cut.panel_tasks < wanted) {
@@ -54,7 +59,7 @@ void multiply(Stream& stream, int64_t rows, int64_t panels, int64_t depth, const
   // The rows of a that a thread's scratch holds, packed over the whole depth: its next task often wants the same.
   std::vector<int64_t> packed_rows(size_t(stream.threads()), -1);
   const int64_t count = cut.row_tasks * cut.panel_tasks;
-  for_tasks(stream, count, double(rows * panels * kPanel * depth) / double(count) / kProductsPerNs, [&](int64_t index, int thread) {
+  for_tasks(stream, count, product_ns(rows, panels, depth) / double(count), [&](int64_t index, int thread) {
     const int64_t row_task = index % cut.row_tasks, panel_task = index / cut.row_tasks;
     const int64_t row0 = all_tiles * row_task / cut.row_tasks * kTileRows;
     const int64_t row1 = std::min(rows, all_tiles * (row_task + 1) / cut.row_tasks * kTileRows);
