@@ -76,9 +76,9 @@ def table(steps):
     lines = ["| step | reward | right | boxed | tokens | cut off | entropy | gradient norm | rollout, tokens/s | training, tokens/s | s |",
              "|---|---|---|---|---|---|---|---|---|---|---|"]
     for s in steps:
-        lines.append("| {} | {:.2f} | {:.0%} | {:.0%} | {:.0f} | {:.0%} | {:.2f} | {:.2f} | {:.0f} | {:.0f} | {:.0f} |".format(
+        lines.append("| {} | {:.2f} | {:.0%} | {:.0%} | {:.0f} | {:.0%} | {:.2f} | {:.2f} | {:.0f} | {} | {:.0f} |".format(
             s["step"], s["reward"], s["rewards/answer/mean"], s["rewards/format/mean"], s["completions/mean_length"], s["completions/clipped_ratio"],
-            s["entropy"], s["grad_norm"], s["rollout/tokens_per_s"], s["train/tokens_per_s"], s["step_time"]))
+            s["entropy"], s["grad_norm"], s["rollout/tokens_per_s"], round(s["train/tokens_per_s"]) or "", s["step_time"]))
     return "\n".join(lines)
 
 
