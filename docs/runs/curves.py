@@ -6,6 +6,7 @@
 Needs Python alone. A dot is a step, the line the mean of the last WINDOW steps: single steps of few questions say little.
 """
 import json
+import math
 import pathlib
 import sys
 
@@ -19,10 +20,10 @@ PANELS = [
     ("rewards/format/mean", "boxed and finished, %", 100, "{:.0f}"),
     ("completions/mean_length", "tokens of an answer", 1, "{:.0f}"),
     ("completions/clipped_ratio", "cut off, %", 100, "{:.0f}"),
-    ("entropy", "entropy, nats", 1, "{:.2f}"),
+    ("entropy", "entropy, nats", 1, "{:.2g}"),
     ("rollout/tokens_per_s", "rollout, tokens/s", 1, "{:.0f}"),
     ("step_time", "seconds a step", 1, "{:.0f}"),
-    ("memory/resident_mib", "resident memory, GiB", 1 / 1024, "{:.1f}"),
+    ("memory/resident_mib", "resident memory, GiB", 1 / 1024, "{:.3g}"),
 ]
 COLUMNS = 3
 
@@ -48,17 +49,19 @@ def svg(steps):
 def draw(steps, left, top, key, title, factor, label):
     xs = [s["step"] for s in steps]
     ys = [s[key] * factor for s in steps]
-    low, high = min(0, min(ys)), max(ys) * 1.05 or 1
+    low, high = min(0, min(ys)), max(ys) or 1
     if min(ys) > 0.9 * max(ys):  # almost constant: what matters is how constant
-        low = 0.95 * min(ys)
+        low, high = 0.95 * min(ys), 1.05 * max(ys)
+    unit = round_unit((high - low) / 4)
+    low, high = math.floor(low / unit) * unit, math.ceil(high / unit) * unit
     last = max(max(xs), 2)
 
     def at(x, y):
         return left + (x - 1) / (last - 1) * WIDTH, top + HEIGHT - (y - low) / (high - low) * HEIGHT
 
     yield f'<text x="{left}" y="{top - 10}" font-size="13" fill="#222">{title}</text>'
-    for tick in range(4):
-        value = low + (high - low) * tick / 3
+    for tick in range(round((high - low) / unit) + 1):
+        value = low + tick * unit
         _, y = at(1, value)
         yield f'<line x1="{left}" x2="{left + WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="#e4e4e4"/>'
         yield f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end" fill="#777">{label.format(value)}</text>'
@@ -70,6 +73,12 @@ def draw(steps, left, top, key, title, factor, label):
     means = [sum(ys[max(0, i + 1 - WINDOW):i + 1]) / len(ys[max(0, i + 1 - WINDOW):i + 1]) for i in range(len(ys))]
     line = " ".join("{:.1f},{:.1f}".format(*at(x, y)) for x, y in zip(xs, means))
     yield f'<polyline points="{line}" fill="none" stroke="#1f5fa8" stroke-width="1.8"/>'
+
+
+def round_unit(least):
+    """The smallest of 1, 2, 2.5, 5 times a power of ten that is not below `least`."""
+    power = 10 ** math.floor(math.log10(least))
+    return next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= least * 0.999)
 
 
 def table(steps):
