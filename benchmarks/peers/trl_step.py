@@ -16,14 +16,14 @@ os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 
 
 def tokenizer(words):
-    """One token a word, and an end of sequence that the model has no logit for: every answer has full length."""
+    """One token a word, and an end of sequence that the model has no logit for: every answer has full length. Special tokens are
+    looked for inside words too, before the words are split, so none of them may be the beginning of a word."""
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
-    vocabulary = {f"w{i}": i for i in range(words)}
-    vocabulary["<end>"] = words
-    inner = Tokenizer(models.WordLevel(vocabulary, unk_token="w0"))
+    vocabulary = {"<unknown>": 0, "<pad>": 1, **{f"w{i}": i for i in range(2, words)}, "<end>": words}
+    inner = Tokenizer(models.WordLevel(vocabulary, unk_token="<unknown>"))
     inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return PreTrainedTokenizerFast(tokenizer_object=inner, pad_token="w1", eos_token="<end>", unk_token="w0")
+    return PreTrainedTokenizerFast(tokenizer_object=inner, pad_token="<pad>", eos_token="<end>", unk_token="<unknown>")
 
 
 def main():
@@ -48,9 +48,11 @@ def main():
     rollout, prepared, whole = [], [], []
 
     class Timed(GRPOTrainer):
-        def _generate_single_turn(self, *a, **k):
+        def _generate_single_turn(self, prompts, *a, **k):
+            if any(len(prompt) != step.prompt_tokens for prompt in prompts):
+                raise RuntimeError(f"prompts of {sorted({len(prompt) for prompt in prompts})} tokens, not {step.prompt_tokens}")
             start = time.perf_counter()
-            result = super()._generate_single_turn(*a, **k)
+            result = super()._generate_single_turn(prompts, *a, **k)
             rollout.append(time.perf_counter() - start)
             if any(len(answer) != step.new_tokens for answer in result[0]):
                 raise RuntimeError("an answer ended early")
