@@ -48,22 +48,34 @@ struct PagedAttention {
   int64_t group() const { return heads / kv_heads; }
   int64_t rows(int64_t sequence) const { return cu_q[sequence + 1] - cu_q[sequence]; }
 
-  // Rows [first, first + kQueryRows) of one kv head; position 0 is the first query row.
-  void tile(float* scratch, int64_t sequence, int64_t kv_head, int64_t first) const {
-    const int64_t start = cu_q[sequence];
-    const int64_t last = std::min(first + kQueryRows, rows(sequence) * group());
-    const int64_t before = kv_lens[sequence] - rows(sequence);
+  // A kv head of a sequence.
+  struct Pair {
+    int64_t sequence, kv_head;
+  };
+
+  int64_t offset(Pair pair, int64_t block) const {
+    return (int64_t(block_table[pair.sequence * max_blocks + block]) * kv_heads + pair.kv_head) * kBlockKeys * head_dim;
+  }
+  NextBlock fetch(Pair pair, int64_t block) const {
+    const int64_t at = offset(pair, block);
+    return {reinterpret_cast<const char*>(k_cache + at), reinterpret_cast<const char*>(v_cache + at)};
+  }
+
+  // Rows [first, first + kQueryRows) of a pair; position 0 is the first query row. after: what the thread will want next.
+  void tile(float* scratch, Pair pair, int64_t first, NextBlock after) const {
+    const int64_t start = cu_q[pair.sequence];
+    const int64_t last = std::min(first + kQueryRows, rows(pair.sequence) * group());
+    const int64_t before = kv_lens[pair.sequence] - rows(pair.sequence);
     AttentionTile tile(scratch, head_dim);
     GroupRow row(first, group());
     for (int64_t i = first; i < last; i++, row.next(group()))
-      tile.add_row(q + (start + row.position) * q_stride + (kv_head * group() + row.head) * head_dim, before + row.position + 1, head_dim);
-    const auto block = [&](int64_t b) { return (int64_t(block_table[sequence * max_blocks + b]) * kv_heads + kv_head) * kBlockKeys * head_dim; };
+      tile.add_row(q + (start + row.position) * q_stride + (pair.kv_head * group() + row.head) * head_dim, before + row.position + 1, head_dim);
     tile.attend(
-        head_dim, [&](int64_t b) { return k_cache + block(b); }, [&](int64_t b) { return ValueRows<T>{v_cache + block(b), head_dim}; },
-        [&](int64_t b) { return NextBlock{reinterpret_cast<const char*>(k_cache + block(b)), reinterpret_cast<const char*>(v_cache + block(b))}; });
+        head_dim, [&](int64_t b) { return k_cache + offset(pair, b); }, [&](int64_t b) { return ValueRows<T>{v_cache + offset(pair, b), head_dim}; },
+        [&](int64_t b) { return fetch(pair, b); }, after);
     row = GroupRow(first, group());
     for (int64_t i = first; i < last; i++, row.next(group()))
-      tile.write(int(i - first), o + ((start + row.position) * heads + kv_head * group() + row.head) * head_dim, nullptr, head_dim);
+      tile.write(int(i - first), o + ((start + row.position) * heads + pair.kv_head * group() + row.head) * head_dim, nullptr, head_dim);
   }
 };
 
@@ -76,18 +88,25 @@ inline int attention_paged(g4_stream handle, g4_ptr o, g4_cptr q, int64_t q_stri
                                static_cast<const int32_t*>(block_table_i32), max_blocks, static_cast<const int32_t*>(cu_q_i32),
                                static_cast<const int32_t*>(kv_lens_i32), heads, kv_heads, head_dim};
     int64_t most_rows = 0;
-    double pairs = 0;
+    double work = 0;
     for (int64_t b = 0; b < sequences; b++) {
       most_rows = std::max(most_rows, op.rows(b));
-      pairs += double(op.rows(b)) * double(op.kv_lens[b]) * double(heads);
+      work += double(op.rows(b)) * double(op.kv_lens[b]) * double(heads);
     }
-    const int64_t tiles = (most_rows * op.group() + kQueryRows - 1) / kQueryRows;
-    const int64_t count = sequences * kv_heads * tiles;
-    for_tasks(stream, count, attention_ns(pairs, head_dim) / double(std::max<int64_t>(count, 1)), [&](int64_t i, int thread) {
-      const int64_t pair = i % (sequences * kv_heads);
-      const int64_t row = (tiles - 1 - i / (sequences * kv_heads)) * kQueryRows;
-      if (row >= op.rows(pair / kv_heads) * op.group()) return;
-      op.tile(reinterpret_cast<float*>(stream.scratch(thread)), pair / kv_heads, pair % kv_heads, row);
+    const int64_t tiles = (most_rows * op.group() + kQueryRows - 1) / kQueryRows, pairs = sequences * kv_heads;
+    const auto pair_of = [&](int64_t i) { return typename PagedAttention<T>::Pair{i % pairs / kv_heads, i % kv_heads}; };
+    // Pairs are taken some at a time, so that a thread knows which block comes after a pair's last; after the last pair it is
+    // likely to be that of as many tasks ahead as there are threads.
+    const int64_t share = std::max<int64_t>(1, tiles * pairs / (stream.threads() * 8)), count = (tiles * pairs + share - 1) / share;
+    for_tasks(stream, count, attention_ns(work, head_dim) / double(std::max<int64_t>(count, 1)), [&](int64_t task, int thread) {
+      const int64_t end = std::min(tiles * pairs, (task + 1) * share);
+      for (int64_t i = task * share; i < end; i++) {
+        const auto pair = pair_of(i);
+        const int64_t row = (tiles - 1 - i / pairs) * kQueryRows;
+        if (row >= op.rows(pair.sequence) * op.group()) continue;
+        const int64_t next = i + 1 < end ? i + 1 : (task + stream.threads()) * share;
+        op.tile(reinterpret_cast<float*>(stream.scratch(thread)), pair, row, next < tiles * pairs ? op.fetch(pair_of(next), 0) : NextBlock{});
+      }
     });
     return G4_OK;
   });

@@ -38,31 +38,30 @@ inline void with_count(int n, F&& f) {
   f(std::integral_constant<int, Max>{});
 }
 
-// The block of keys and the block of values that come next, fetched into the L2 cache while scores are computed: blocks of a
-// paged cache lie anywhere, so the processor does not guess them. Null: nothing to fetch. Both are as large as the present block.
+// The block of keys and the block of values that come next, fetched into the L2 cache while the present ones are at work: blocks of
+// a paged cache lie anywhere, so the processor does not guess them. Keys are fetched during scores and values during their sums, one
+// of every two lines: the second comes along by itself, and a core waits for few lines at a time. Null: nothing to fetch.
 struct NextBlock {
   const char* keys = nullptr;
   const char* values = nullptr;
-
-  template <int kBytes>
-  void fetch(int64_t offset) const {
-    for (int line = 0; line < kBytes; line += 64) {
-      __builtin_prefetch(keys + offset + line, 0, 2);
-      __builtin_prefetch(values + offset + line, 0, 2);
-    }
-  }
 };
+
+template <int64_t kBytes>
+inline void fetch(const char* address) {
+  for (int64_t line = 0; line < kBytes; line += 128) __builtin_prefetch(address + line, 0, 2);
+}
 
 // scores[r][j] = sum over d of q[r][d] keys[d][j], for R rows and 32 keys.
 template <int R, class K>
-inline void score_rows(float* scores, const float* q, int64_t q_stride, const K* keys, int64_t head_dim, NextBlock next) {
+inline void score_rows(float* scores, const float* q, int64_t q_stride, const K* keys, int64_t head_dim, const char* next_keys) {
   V sum[R][kBlockVectors];
 #pragma GCC unroll 8
   for (int r = 0; r < R; r++)
 #pragma GCC unroll 8
     for (int c = 0; c < kBlockVectors; c++) sum[r][c] = V::zero();
   for (int64_t d = 0; d < head_dim; d++) {
-    if (next.keys != nullptr) next.fetch<kBlockKeys * int(sizeof(K))>(d * kBlockKeys * int64_t(sizeof(K)));
+    constexpr int64_t kRowBytes = kBlockKeys * int64_t(sizeof(K));
+    if (next_keys != nullptr) fetch<kRowBytes>(next_keys + d * kRowBytes);
     V key[kBlockVectors];
 #pragma GCC unroll 8
     for (int c = 0; c < kBlockVectors; c++) key[c] = V::load(keys + d * kBlockKeys + c * V::kLanes);
@@ -80,10 +79,10 @@ inline void score_rows(float* scores, const float* q, int64_t q_stride, const K*
 }
 
 template <class K>
-inline void scores(float* out, const float* q, int64_t q_stride, int rows, const K* keys, int64_t head_dim, NextBlock next = {}) {
+inline void scores(float* out, const float* q, int64_t q_stride, int rows, const K* keys, int64_t head_dim, const char* next_keys = nullptr) {
   for (int r = 0; r < rows; r += kScoreRows) {
     with_count<kScoreRows>(std::min(rows - r, kScoreRows), [&](auto count) {
-      score_rows<decltype(count)::value>(out + r * kBlockKeys, q + r * q_stride, q_stride, keys, head_dim, r == 0 ? next : NextBlock{});
+      score_rows<decltype(count)::value>(out + r * kBlockKeys, q + r * q_stride, q_stride, keys, head_dim, r == 0 ? next_keys : nullptr);
     });
   }
 }
@@ -96,9 +95,10 @@ struct Coefficients {
 };
 
 // acc[r][c] = acc[r][c] * scale[r] + sum over j of coefficient(r, j) x[j][c], for R rows and C vectors of columns, in order
-// of j. Lanes tells how much of the last vector exists in x; acc is padded to whole vectors.
+// of j. Lanes tells how much of the last vector exists in x; acc is padded to whole vectors. next: rows like x's to fetch meanwhile.
 template <int R, int C, class T, class Lanes>
-inline void accumulate_tile(float* acc, int64_t acc_stride, const float* scale, Coefficients a, const T* x, int64_t x_stride, int steps, Lanes last) {
+inline void accumulate_tile(float* acc, int64_t acc_stride, const float* scale, Coefficients a, const T* x, int64_t x_stride, int steps, Lanes last,
+                            const T* next) {
   V sum[R][C];
 #pragma GCC unroll 8
   for (int r = 0; r < R; r++) {
@@ -107,6 +107,7 @@ inline void accumulate_tile(float* acc, int64_t acc_stride, const float* scale, 
     for (int c = 0; c < C; c++) sum[r][c] = V::load(acc + r * acc_stride + c * V::kLanes) * s;
   }
   for (int j = 0; j < steps; j++) {
+    if (next != nullptr) fetch<C * V::kLanes * int64_t(sizeof(T))>(reinterpret_cast<const char*>(next + j * x_stride));
     V row[C];
 #pragma GCC unroll 8
     for (int c = 0; c + 1 < C; c++) row[c] = V::load(x + j * x_stride + c * V::kLanes);
@@ -126,7 +127,8 @@ inline void accumulate_tile(float* acc, int64_t acc_stride, const float* scale, 
 
 // The same for any number of rows and columns.
 template <class T>
-inline void accumulate(float* acc, int64_t acc_stride, int rows, const float* scale, Coefficients a, const T* x, int64_t x_stride, int64_t columns, int steps) {
+inline void accumulate(float* acc, int64_t acc_stride, int rows, const float* scale, Coefficients a, const T* x, int64_t x_stride, int64_t columns, int steps,
+                       const T* next = nullptr) {
   constexpr int kWidest = 4;
   for (int64_t c = 0; c < columns; c += kWidest * V::kLanes) {
     const int64_t left = columns - c;
@@ -139,7 +141,8 @@ inline void accumulate(float* acc, int64_t acc_stride, int rows, const float* sc
         with_count<R>(std::min(rows - r, R), [&](auto count) {
           const auto tile = [&](auto lanes) {
             accumulate_tile<decltype(count)::value, C>(acc + r * acc_stride + c, acc_stride, scale != nullptr ? scale + r : nullptr,
-                                                       Coefficients{a.p + r * a.row, a.row, a.step}, x + c, x_stride, steps, lanes);
+                                                       Coefficients{a.p + r * a.row, a.row, a.step}, x + c, x_stride, steps, lanes,
+                                                       next != nullptr && r == 0 ? next + c : nullptr);
           };
           if (last >= V::kLanes) tile(AllLanes{});
           else tile(FirstLanes{last});
@@ -247,11 +250,14 @@ struct AttentionTile {
     int first = 0;
     while (visible[first] <= start) first++;
     const int64_t stride = padded(head_dim);
-    scores(p + first * kBlockKeys, q + first * head_dim, head_dim, rows - first, keys, head_dim, next);
+    scores(p + first * kBlockKeys, q + first * head_dim, head_dim, rows - first, keys, head_dim, next.keys);
     weigh(first, start);
     const auto seen = [&](int r) { return int(std::min<int64_t>(kBlockKeys, visible[r] - start)); };
+    const T* next_values = reinterpret_cast<const T*>(next.values);
     const auto add = [&](int r, int n, const float* scale, int from, int to) {
-      accumulate(acc + r * stride, stride, n, scale, Coefficients{p + r * kBlockKeys + from, kBlockKeys, 1}, values.first + from * values.stride, values.stride, head_dim, to - from);
+      accumulate(acc + r * stride, stride, n, scale, Coefficients{p + r * kBlockKeys + from, kBlockKeys, 1}, values.first + from * values.stride,
+                 values.stride, head_dim, to - from, next_values);
+      next_values = nullptr;
     };
     // On the diagonal a few rows go together over the keys that all of them see, and each alone over the few more it sees.
     constexpr int kTogether = 4;
@@ -266,11 +272,11 @@ struct AttentionTile {
   }
 
   // All blocks that the rows see: keys_of(b) is the address of block b's keys, values_of(b) are its ValueRows, next_of(b) is
-  // what to fetch of block b, which there is.
+  // what to fetch of block b, which there is, and `after` what to fetch while the last block is at work.
   template <class KeysOf, class ValuesOf, class NextOf>
-  void attend(int64_t head_dim, KeysOf&& keys_of, ValuesOf&& values_of, NextOf&& next_of) {
+  void attend(int64_t head_dim, KeysOf&& keys_of, ValuesOf&& values_of, NextOf&& next_of, NextBlock after = {}) {
     for (int64_t b = 0; b * kBlockKeys < keys; b++)
-      step(b * kBlockKeys, keys_of(b), values_of(b), head_dim, (b + 1) * kBlockKeys < keys ? next_of(b + 1) : NextBlock{});
+      step(b * kBlockKeys, keys_of(b), values_of(b), head_dim, (b + 1) * kBlockKeys < keys ? next_of(b + 1) : after);
   }
 
   template <class T>

@@ -33,16 +33,17 @@ inline double product_ns(int64_t rows, int64_t panels, int64_t depth) {
   return double(std::max(rows, kLeastRows) * panels * kPanel * depth) / kProductsPerNs;
 }
 
-inline Cut cut_product(int64_t rows, int64_t panels, int64_t depth, int threads) {
+// Both operands are packed once a task where b is not used as it lies: then fewer tasks, nearly square ones.
+inline Cut cut_product(int64_t rows, int64_t panels, int64_t depth, bool packs_b, int threads) {
   const int64_t tiles = (rows + kTileRows - 1) / kTileRows;
   Cut cut{(tiles + kTaskTiles - 1) / kTaskTiles, (panels + kTaskPanels - 1) / kTaskPanels};
   if (threads == 1) return cut;
   const double ns = product_ns(rows, panels, depth);
   const int64_t few = std::min(int64_t(2) * threads, int64_t(ns / kLeastTaskNs));
-  const int64_t wanted = std::min(int64_t(4) * threads, std::max(few, int64_t(ns / kGoodTaskNs)));
+  const int64_t wanted = std::min(int64_t(packs_b ? 2 : 4) * threads, std::max(few, int64_t(ns / kGoodTaskNs)));
   while (cut.row_tasks * cut.panel_tasks < wanted) {
     const int64_t tiles_each = tiles / cut.row_tasks, panels_each = panels / cut.panel_tasks;
-    if (tiles_each > 1 && tiles_each >= 2 * panels_each) cut.row_tasks = std::min(cut.row_tasks * 2, tiles);
+    if (tiles_each > 1 && tiles_each * kTileRows >= (packs_b ? kPanel : kPanel / 3) * panels_each) cut.row_tasks = std::min(cut.row_tasks * 2, tiles);
     else if (panels_each > 1) cut.panel_tasks = std::min(cut.panel_tasks * 2, panels);
     else if (tiles_each > 1) cut.row_tasks = std::min(cut.row_tasks * 2, tiles);
     else break;
@@ -54,7 +55,7 @@ inline Cut cut_product(int64_t rows, int64_t panels, int64_t depth, int threads)
 template <class A, class B, class Out>
 void multiply(Stream& stream, int64_t rows, int64_t panels, int64_t depth, const A& a, const B& b, const Out& out) {
   if (rows == 0) return;
-  const Cut cut = cut_product(rows, panels, depth, stream.threads());
+  const Cut cut = cut_product(rows, panels, depth, B::kPacked, stream.threads());
   const int64_t all_tiles = (rows + kTileRows - 1) / kTileRows;
   // The rows of a that a thread's scratch holds, packed over the whole depth: its next task often wants the same.
   std::vector<int64_t> packed_rows(size_t(stream.threads()), -1);

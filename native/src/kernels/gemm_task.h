@@ -68,6 +68,7 @@ struct Kernels {
 //
 //   a.pack(dst, tiles, at, depth)                      packs the rows of all tiles, kTileWords apart, from depth `at` on
 //   a.kAnyDepth                                        whether a row's words lie side by side, so that a tile can start anywhere
+//   b.kPacked                                          whether its words are not used as they lie, whatever the tiles
 //   b.kernels(tiles), b.steps(tiles, depth)            for the form that both operands have
 //   b.panels(buffer, tiles, panel, count, at, depth)   the words of `count` panels; buffer: kMostPanels packed ones
 //   b.ahead(tiles, tile, steps, panel, at, depth)      what a tile should fetch for the panel and part that come next

@@ -130,6 +130,7 @@ struct Share {
 // pass over a panel, it is widened once.
 template <class Path>
 struct StoredWeight {
+  static constexpr bool kPacked = false;
   const typename Path::T* w;
   int64_t k2;
 
@@ -157,6 +158,7 @@ struct StoredWeight {
 
 template <class Path>
 struct TransposedWeight {
+  static constexpr bool kPacked = true;
   const typename Path::T* w;
   int64_t k2;
 
@@ -179,6 +181,7 @@ struct TransposedWeight {
 // Operand b in columns form, from a row-major matrix of `columns` columns, depth being its rows.
 template <class Path, class S>
 struct ColumnsOfB {
+  static constexpr bool kPacked = true;
   const S* source;
   int64_t columns;
 
