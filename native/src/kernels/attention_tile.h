@@ -39,8 +39,8 @@ inline void with_count(int n, F&& f) {
 }
 
 // The block of keys and the block of values that come next, fetched into the L2 cache while the present ones are at work: blocks of
-// a paged cache lie anywhere, so the processor does not guess them. Keys are fetched during scores and values during their sums, one
-// of every two lines: the second comes along by itself, and a core waits for few lines at a time. Null: nothing to fetch.
+// a paged cache lie anywhere, so the processor does not guess them. Keys are fetched during scores and values during their sums, since
+// a core waits for few lines at a time. Null: nothing to fetch.
 struct NextBlock {
   const char* keys = nullptr;
   const char* values = nullptr;
@@ -48,7 +48,7 @@ struct NextBlock {
 
 template <int64_t kBytes>
 inline void fetch(const char* address) {
-  for (int64_t line = 0; line < kBytes; line += 128) __builtin_prefetch(address + line, 0, 2);
+  for (int64_t line = 0; line < kBytes; line += 64) __builtin_prefetch(address + line, 0, 2);
 }
 
 // scores[r][j] = sum over d of q[r][d] keys[d][j], for R rows and 32 keys.

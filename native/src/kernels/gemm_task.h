@@ -37,8 +37,7 @@ struct Tile {
   bool first;     // block of the depth
   bool last;
   TileSums chain; // of the block's earlier part; null in its first
-  float* sums;    // where sums of blocks may wait, kPanel apart per row and sums_panel_stride per panel
-  int64_t sums_panel_stride;
+  TileSums sums;  // where sums of blocks may wait
   Ahead ahead;
 };
 
@@ -123,11 +122,11 @@ class ProductTask {
         const Ahead ahead = next_part > 0 ? b_.ahead(tiles_, t, steps, next_panel, next, next_part) : Ahead{};
         const TileSums chain{chains_ + sums_row, kPanel, kChainPanelStride};
         if (chain_ends) {
-          const Tile tile{row, size, panel, taken, at < kBlock, at + part == depth_, chain_begins ? TileSums{} : chain, sums + sums_row,
-                          tiles_.rows * kPanel, ahead};
+          const Tile tile{row, size, panel, taken, at < kBlock, at + part == depth_, chain_begins ? TileSums{} : chain,
+                          {sums + sums_row, kPanel, tiles_.rows * kPanel}, ahead};
           out_(kernels[size], rows + t * kTileWords, words, steps, tile);
         } else {
-          kernels[size](rows + t * kTileWords, words.words, words.panel_stride, steps, {chain.address, kPanel, kChainPanelStride, nullptr, 0, 0, {}}, ahead);
+          kernels[size](rows + t * kTileWords, words.words, words.panel_stride, steps, {chain, {}, {}}, ahead);
         }
       }
     }

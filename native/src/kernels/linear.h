@@ -39,21 +39,20 @@ struct RowMajorOut {
     if constexpr (sizeof(T) == 4) {
       // Sums may stand in y itself where that adds in the same order.
       if (whole && (!accumulate || (only && bias == nullptr))) {
-        float* c = y + tile.row * columns + column;
-        if (accumulate || !tile.first) kernel(a, b.words, b.panel_stride, steps, {c, columns, kPanel, c, columns, kPanel, tile.chain}, tile.ahead);
-        else kernel(a, b.words, b.panel_stride, steps, {c, columns, kPanel, start, 0, kPanel, tile.chain}, tile.ahead);
+        const TileSums c{y + tile.row * columns + column, columns, kPanel};
+        const TileStart init = accumulate || !tile.first ? TileStart(c) : TileStart{start, 0, kPanel};
+        kernel(a, b.words, b.panel_stride, steps, {c, init, tile.chain}, tile.ahead);
         return;
       }
     }
-    const int64_t stride = tile.sums_panel_stride;
-    const bool resume = !tile.first;
-    kernel(a, b.words, b.panel_stride, steps,
-           {tile.sums, kPanel, stride, resume ? tile.sums : start, resume ? kPanel : 0, resume ? stride : kPanel, tile.chain}, tile.ahead);
+    const TileSums& sums = tile.sums;
+    const TileStart init = tile.first ? TileStart{start, 0, kPanel} : TileStart(sums);
+    kernel(a, b.words, b.panel_stride, steps, {sums, init, tile.chain}, tile.ahead);
     if (!tile.last) return;
     for (int p = 0; p < tile.panels; p++) {
       const int64_t at = column + p * kPanel;
       for (int r = 0; r < tile.rows; r++)
-        write_row(y + (tile.row + r) * columns + at, tile.sums + p * stride + r * kPanel, std::min<int64_t>(kPanel, columns - at));
+        write_row(y + (tile.row + r) * columns + at, sums.at(r, p), std::min<int64_t>(kPanel, columns - at));
     }
   }
 
@@ -78,8 +77,8 @@ struct PackedSumOut {
   int64_t k2;
 
   void operator()(TileKernel kernel, const float* a, PanelWords b, int64_t steps, const Tile& tile) const {
-    float* c = dw + tile.panel * kPanel * k2 + tile.row * kPanel;
-    kernel(a, b.words, b.panel_stride, steps, {c, kPanel, kPanel * k2, c, kPanel, kPanel * k2, tile.chain}, tile.ahead);
+    const TileSums c{dw + tile.panel * kPanel * k2 + tile.row * kPanel, kPanel, kPanel * k2};
+    kernel(a, b.words, b.panel_stride, steps, {c, c, tile.chain}, tile.ahead);
   }
 };
 

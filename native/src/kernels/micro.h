@@ -26,22 +26,23 @@ constexpr int kPanel = 32;  // columns (rows of the weight) in one packed panel
 constexpr int kTileRows = 6;
 constexpr int kTileColumns = 2 * V::kLanes;
 
-// Sums of a tile in memory: row after row, and the distance between panels.
-struct TileSums {
-  float* address = nullptr;
+// A tile's values in memory: row after row, and the distance between panels.
+template <class F>
+struct TileAt {
+  F* address = nullptr;
   int64_t row_stride = 0;
   int64_t panel_stride = 0;
-};
 
-// Where a tile goes: row stride of c and its distance between panels, what the sums are added to (null: nothing), and where the
-// chain of fused products goes on from (null: zero).
+  F* at(int row, int panel) const { return address + row * row_stride + panel * panel_stride; }
+  operator TileAt<const float>() const { return {address, row_stride, panel_stride}; }
+};
+using TileSums = TileAt<float>;
+using TileStart = TileAt<const float>;
+
+// Where a tile goes, what its sums are added to (null: nothing), and where the chain of fused products goes on from (null: zero).
 struct TileOut {
-  float* c;
-  int64_t row_stride;
-  int64_t panel_stride;
-  const float* init;
-  int64_t init_row_stride;
-  int64_t init_panel_stride;
+  TileSums c;
+  TileStart init;
   TileSums chain;
 };
 
@@ -94,10 +95,8 @@ void multiply_tile(const float* a, const float* b, int64_t b_panel_stride, int64
       for (int p = 0; p < P; p++) {
 #pragma GCC unroll 2
         for (int h = 0; h < 2; h++)
-          acc[r][p][h] = out.chain.address == nullptr
-                             ? V::zero()
-                             : V::load(out.chain.address + r * out.chain.row_stride + p * out.chain.panel_stride + column + h * V::kLanes);
-        for (int line = 0; line < kTileColumns; line += 16) __builtin_prefetch(out.c + r * out.row_stride + p * out.panel_stride + column + line, 1);
+          acc[r][p][h] = out.chain.address == nullptr ? V::zero() : V::load(out.chain.at(r, p) + column + h * V::kLanes);
+        for (int line = 0; line < kTileColumns; line += 16) __builtin_prefetch(out.c.at(r, p) + column + line, 1);
       }
 
     const float* bs = b + column;
@@ -146,8 +145,8 @@ void multiply_tile(const float* a, const float* b, int64_t b_panel_stride, int64
         for (int h = 0; h < 2; h++) {
           const int64_t lane = column + h * V::kLanes;
           V sum = acc[r][p][h];
-          if (out.init != nullptr) sum = V::load(out.init + r * out.init_row_stride + p * out.init_panel_stride + lane) + sum;
-          sum.store(out.c + r * out.row_stride + p * out.panel_stride + lane);
+          if (out.init.address != nullptr) sum = V::load(out.init.at(r, p) + lane) + sum;
+          sum.store(out.c.at(r, p) + lane);
         }
   }
 }

@@ -35,7 +35,7 @@ final class OptimizerFile {
     Map<String, Tensor> tensors = tensors(optimizer);
     List<TensorInfo> infos = new ArrayList<>();
     tensors.forEach((name, tensor) -> infos.add(TensorInfo.of(name, StoredType.F32, tensor.shape())));
-    ByteBuffer host = ByteBuffer.allocateDirect(PIECE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer host = hostPiece();
     try (SafetensorsWriter writer = SafetensorsWriter.create(file, infos, Map.of(STEP_COUNT, Long.toString(optimizer.stepCount())));
         Tensor staging = backend.allocate(DType.F32, Layout.ROWS, PIECE_BYTES / DType.F32.bytes())) {
       for (TensorInfo info : writer.tensors()) {
@@ -56,6 +56,7 @@ final class OptimizerFile {
   }
 
   static void load(Backend backend, AdamW optimizer, Path path) throws IOException {
+    ByteBuffer host = hostPiece();
     try (SafetensorsFile file = SafetensorsFile.open(path);
         Tensor staging = backend.allocate(DType.F32, Layout.ROWS, PIECE_BYTES / DType.F32.bytes())) {
       long stepCount = stepCount(file);
@@ -74,7 +75,8 @@ final class OptimizerFile {
         }
         long rowBytes = tensor.columns() * Float.BYTES;
         forEachPiece(tensor, staging, (piece, row) -> {
-          backend.upload(piece, 0, file.slice(name, row * rowBytes, Math.toIntExact(piece.bytes())));
+          file.read(name, row * rowBytes, Math.toIntExact(piece.bytes()), host);
+          backend.upload(piece, 0, host);
           if (tensor.layout() == Layout.PACKED) {
             backend.packRows(tensor, row, piece);
           } else {
@@ -117,6 +119,10 @@ final class OptimizerFile {
       }
     }
     return tensors;
+  }
+
+  private static ByteBuffer hostPiece() {
+    return ByteBuffer.allocateDirect(PIECE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
   }
 
   private interface PieceAction {

@@ -3,6 +3,7 @@ package io.github.grpo4j.train;
 import static io.github.grpo4j.testing.Accuracy.assertSameBits;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -31,6 +32,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -64,6 +67,18 @@ class OptimizerFileTest {
       OptimizerFile.save(run.open.backend(), run.optimizer, file);
       OptimizerFile.save(restored.open.backend(), restored.optimizer, again);
       assertArrayEquals(Files.readAllBytes(file), Files.readAllBytes(again));
+    }
+  }
+
+  /** A mapping would stay in memory until the garbage collector finds it: for a real model, as much again as the whole optimizer. */
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void loadingMapsNothing() throws IOException {
+    Path file = folder.resolve("unmapped.safetensors");
+    try (Run run = new Run(CONFIG, DType.BF16, 1)) {
+      OptimizerFile.save(run.open.backend(), run.optimizer, file);
+      OptimizerFile.load(run.open.backend(), run.optimizer, file);
+      assertFalse(Files.readString(Path.of("/proc/self/maps")).contains(file.getFileName().toString()));
     }
   }
 

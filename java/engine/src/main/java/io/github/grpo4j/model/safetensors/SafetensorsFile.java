@@ -16,7 +16,7 @@ import java.util.Map;
 /**
  * A safetensors file, open for reading. The header is checked in full when the file is opened (sizes against the file's
  * length before anything is allocated), so a hostile or truncated file fails there, with a sentence. Data is memory-mapped,
- * tensor by tensor: files may be of any size.
+ * tensor by tensor, or read in pieces: files may be of any size.
  *
  * <pre>{@code
  * try (SafetensorsFile file = SafetensorsFile.open(Path.of("model.safetensors"))) {
@@ -80,7 +80,11 @@ public final class SafetensorsFile implements AutoCloseable {
   }
 
   private static ByteBuffer readFully(FileChannel channel, long position, int bytes) throws IOException {
-    ByteBuffer buffer = ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    return readFully(channel, position, ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN));
+  }
+
+  /** Fills what remains of an empty buffer, and flips it. */
+  private static ByteBuffer readFully(FileChannel channel, long position, ByteBuffer buffer) throws IOException {
     while (buffer.hasRemaining()) {
       if (channel.read(buffer, position + buffer.position()) < 0) {
         throw new EOFException("the file became shorter while it was read");
@@ -121,19 +125,22 @@ public final class SafetensorsFile implements AutoCloseable {
     TensorInfo info = info(name);
     if (info.bytes() > Integer.MAX_VALUE) {
       throw new ModelFormatException("tensor " + info + " of " + path + " has " + info.bytes()
-          + " bytes, more than one buffer can hold; read it in slices");
+          + " bytes, more than one buffer can hold; read it in pieces");
     }
-    return slice(name, 0, (int) info.bytes());
+    return channel.map(FileChannel.MapMode.READ_ONLY, dataStart + info.begin(), info.bytes()).order(ByteOrder.LITTLE_ENDIAN);
   }
 
-  /** Bytes {@code [offset, offset + bytes)} of a tensor: a read-only, little-endian mapping. */
-  public ByteBuffer slice(String name, long offset, int bytes) throws IOException {
+  /**
+   * Reads bytes {@code [offset, offset + bytes)} of a tensor into {@code buffer}, from its start, and flips it. Unlike a mapping this
+   * adds nothing to the memory of the process; a mapping stays until the garbage collector finds it.
+   */
+  public void read(String name, long offset, int bytes, ByteBuffer buffer) throws IOException {
     TensorInfo info = info(name);
     if (offset < 0 || bytes < 0 || offset > info.bytes() - bytes) {
       throw new IllegalArgumentException("bytes " + offset + " to " + (offset + bytes) + " of tensor " + info + " of "
           + info.bytes() + " bytes");
     }
-    return channel.map(FileChannel.MapMode.READ_ONLY, dataStart + info.begin() + offset, bytes).order(ByteOrder.LITTLE_ENDIAN);
+    readFully(channel, dataStart + info.begin() + offset, buffer.clear().limit(bytes));
   }
 
   /** The elements of an F64, F32, F16 or BF16 tensor as floats; F64 is rounded. */
@@ -205,7 +212,7 @@ public final class SafetensorsFile implements AutoCloseable {
 
   private int arrayLength(TensorInfo info) {
     if (info.bytes() > Integer.MAX_VALUE) {
-      throw new ModelFormatException("tensor " + info + " of " + path + " is too large for a Java array; read it in slices");
+      throw new ModelFormatException("tensor " + info + " of " + path + " is too large for a Java array; read it in pieces");
     }
     return (int) info.elements();
   }
