@@ -125,22 +125,31 @@ public final class SafetensorsFile implements AutoCloseable {
     TensorInfo info = info(name);
     if (info.bytes() > Integer.MAX_VALUE) {
       throw new ModelFormatException("tensor " + info + " of " + path + " has " + info.bytes()
-          + " bytes, more than one buffer can hold; read it in pieces");
+          + " bytes, more than one buffer can hold; read it in slices");
     }
-    return channel.map(FileChannel.MapMode.READ_ONLY, dataStart + info.begin(), info.bytes()).order(ByteOrder.LITTLE_ENDIAN);
+    return slice(name, 0, (int) info.bytes());
+  }
+
+  /** Bytes {@code [offset, offset + bytes)} of a tensor: a read-only, little-endian mapping. */
+  public ByteBuffer slice(String name, long offset, int bytes) throws IOException {
+    return channel.map(FileChannel.MapMode.READ_ONLY, position(name, offset, bytes), bytes).order(ByteOrder.LITTLE_ENDIAN);
   }
 
   /**
-   * Reads bytes {@code [offset, offset + bytes)} of a tensor into {@code buffer}, from its start, and flips it. Unlike a mapping this
-   * adds nothing to the memory of the process; a mapping stays until the garbage collector finds it.
+   * Reads bytes {@code [offset, offset + bytes)} of a tensor to the start of {@code buffer}, and flips it. A mapping stays with the
+   * process until the garbage collector finds it; this is for files of which that would be too much.
    */
   public void read(String name, long offset, int bytes, ByteBuffer buffer) throws IOException {
+    readFully(channel, position(name, offset, bytes), buffer.clear().limit(bytes));
+  }
+
+  private long position(String name, long offset, int bytes) {
     TensorInfo info = info(name);
     if (offset < 0 || bytes < 0 || offset > info.bytes() - bytes) {
       throw new IllegalArgumentException("bytes " + offset + " to " + (offset + bytes) + " of tensor " + info + " of "
           + info.bytes() + " bytes");
     }
-    readFully(channel, dataStart + info.begin() + offset, buffer.clear().limit(bytes));
+    return dataStart + info.begin() + offset;
   }
 
   /** The elements of an F64, F32, F16 or BF16 tensor as floats; F64 is rounded. */
@@ -212,7 +221,7 @@ public final class SafetensorsFile implements AutoCloseable {
 
   private int arrayLength(TensorInfo info) {
     if (info.bytes() > Integer.MAX_VALUE) {
-      throw new ModelFormatException("tensor " + info + " of " + path + " is too large for a Java array; read it in pieces");
+      throw new ModelFormatException("tensor " + info + " of " + path + " is too large for a Java array; read it in slices");
     }
     return (int) info.elements();
   }
