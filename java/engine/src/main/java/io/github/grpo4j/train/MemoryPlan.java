@@ -28,8 +28,8 @@ import java.util.stream.Collectors;
  * <p>A run on a GPU has parts in the GPU's memory and parts in the machine's; any other has all in the machine's. Prompts are taken to
  * be as long as {@code data.max_prompt_tokens} allows. What is no tensor (Java heap and code, tokenizer; on a GPU what cuBLAS and
  * kernels need) is one part, an estimate. Left out is the model file: mapped to be loaded, it counts as resident until the next garbage
- * collection, but its pages are the system's cache, which gives them up when memory is short. Left out, too, is CUDA's own context:
- * what a GPU has left is asked for with the context open.
+ * collection (training asks for one before its first step), but its pages are the system's cache, which gives them up when memory is
+ * short. Left out, too, is CUDA's own context: what a GPU has left is asked for with the context open.
  *
  * @param device what the run computes on
  * @param availableBytes that this machine has left, or {@link MachineMemory#UNKNOWN}

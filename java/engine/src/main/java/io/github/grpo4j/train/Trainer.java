@@ -107,6 +107,8 @@ public final class Trainer implements AutoCloseable {
       this.reference = config.objective().kl().isUsed() ? resources.own(new ReferencePolicy(session, config, longest)) : null;
       this.state = directory.resume(config, session, optimizer, trainData.sha256());
       this.tracker = resources.own(JsonlTracker.resume(directory.path(), state.trackerOffsets()));
+      // Model files stay mapped until a collection finds their buffers: twice the model where a checkpoint was loaded over it.
+      System.gc();
     } catch (RuntimeException e) {
       resources.close();
       throw e;
