@@ -15,9 +15,10 @@ FOLDER = Path(__file__).resolve().parent.parent / "shapes"
 
 
 class Step:
-    def __init__(self, file, prompts, group, prompt_tokens, new_tokens):
+    def __init__(self, file, prompts, group, prompt_tokens, new_tokens, micro_batch_tokens=1 << 30):
         self.config = json.loads((FOLDER / file).read_text())
         self.prompts, self.group, self.prompt_tokens, self.new_tokens = prompts, group, prompt_tokens, new_tokens
+        self.micro_batch_tokens = micro_batch_tokens
 
     @property
     def answers(self):
@@ -35,6 +36,8 @@ class Step:
 STEPS = {
     "10m": Step("10m.json", 4, 8, 64, 128),
     "0.5b": Step("qwen2.5-0.5b.json", 2, 4, 64, 32),
+    # A step of the first hours of configs/gsm8k-boxed.yaml: its questions and answers are about as long.
+    "0.5b-gsm8k": Step("qwen2.5-0.5b.json", 4, 8, 100, 230, micro_batch_tokens=2048),
 }
 
 

@@ -145,14 +145,19 @@ def main():
 
     rows = max(64, 2**24 // vocab)
 
-    def update(tokens, old):
-        ids = torch.cat((all_prompts, tokens), 1)
+    def backward(prompts, tokens, old, advantages):
+        ids = torch.cat((prompts, tokens), 1)
         scored = states(ids)[:, shape.prompt_tokens - 1:-1].flatten(0, 1)
         parts = [checkpoint(chunk_logprob, s, model.embedding, t, use_reentrant=False)
                  for s, t in zip(scored.split(rows), tokens.flatten().split(rows))]
         ratio = (torch.cat(parts).view_as(old) - old).exp()
-        loss = -torch.min(ratio * advantages, ratio.clamp(0.8, 1.2) * advantages).mean()
+        loss = -torch.min(ratio * advantages, ratio.clamp(0.8, 1.2) * advantages).sum() / (shape.answers * shape.new_tokens)
         loss.backward()
+
+    def update(tokens, old):
+        sequences = max(1, shape.micro_batch_tokens // capacity)
+        for micro in zip(*(t.split(sequences) for t in (all_prompts, tokens, old, advantages))):
+            backward(*micro)
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
