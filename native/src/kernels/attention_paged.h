@@ -56,7 +56,7 @@ struct PagedAttention {
   int64_t offset(Pair pair, int64_t block) const {
     return (int64_t(block_table[pair.sequence * max_blocks + block]) * kv_heads + pair.kv_head) * kBlockKeys * head_dim;
   }
-  NextBlock fetch(Pair pair, int64_t block) const {
+  NextBlock block_of(Pair pair, int64_t block) const {
     const int64_t at = offset(pair, block);
     return {reinterpret_cast<const char*>(k_cache + at), reinterpret_cast<const char*>(v_cache + at)};
   }
@@ -72,7 +72,7 @@ struct PagedAttention {
       tile.add_row(q + (start + row.position) * q_stride + (pair.kv_head * group() + row.head) * head_dim, before + row.position + 1, head_dim);
     tile.attend(
         head_dim, [&](int64_t b) { return k_cache + offset(pair, b); }, [&](int64_t b) { return ValueRows<T>{v_cache + offset(pair, b), head_dim}; },
-        [&](int64_t b) { return fetch(pair, b); }, after);
+        [&](int64_t b) { return block_of(pair, b); }, after);
     row = GroupRow(first, group());
     for (int64_t i = first; i < last; i++, row.next(group()))
       tile.write(int(i - first), o + ((start + row.position) * heads + pair.kv_head * group() + row.head) * head_dim, nullptr, head_dim);
@@ -105,7 +105,7 @@ inline int attention_paged(g4_stream handle, g4_ptr o, g4_cptr q, int64_t q_stri
         const int64_t row = (tiles - 1 - i / pairs) * kQueryRows;
         if (row >= op.rows(pair.sequence) * op.group()) continue;
         const int64_t next = i + 1 < end ? i + 1 : (task + stream.threads()) * share;
-        op.tile(reinterpret_cast<float*>(stream.scratch(thread)), pair, row, next < tiles * pairs ? op.fetch(pair_of(next), 0) : NextBlock{});
+        op.tile(reinterpret_cast<float*>(stream.scratch(thread)), pair, row, next < tiles * pairs ? op.block_of(pair_of(next), 0) : NextBlock{});
       }
     });
     return G4_OK;

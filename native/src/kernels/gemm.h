@@ -33,7 +33,7 @@ inline double product_ns(int64_t rows, int64_t panels, int64_t depth) {
   return double(std::max(rows, kLeastRows) * panels * kPanel * depth) / kProductsPerNs;
 }
 
-// Both operands are packed once a task where b is not used as it lies: then fewer tasks, nearly square ones.
+// Where b is not used as it lies, every task packs both operands: then fewer tasks, nearly square ones.
 inline Cut cut_product(int64_t rows, int64_t panels, int64_t depth, bool packs_b, int threads) {
   const int64_t tiles = (rows + kTileRows - 1) / kTileRows;
   Cut cut{(tiles + kTaskTiles - 1) / kTaskTiles, (panels + kTaskPanels - 1) / kTaskPanels};
@@ -41,9 +41,10 @@ inline Cut cut_product(int64_t rows, int64_t panels, int64_t depth, bool packs_b
   const double ns = product_ns(rows, panels, depth);
   const int64_t few = std::min(int64_t(2) * threads, int64_t(ns / kLeastTaskNs));
   const int64_t wanted = std::min(int64_t(packs_b ? 2 : 4) * threads, std::max(few, int64_t(ns / kGoodTaskNs)));
+  const int64_t rows_for_a_panel = packs_b ? kPanel : 2 * kTileRows;  // a task with more rows than these is cut by rows
   while (cut.row_tasks * cut.panel_tasks < wanted) {
     const int64_t tiles_each = tiles / cut.row_tasks, panels_each = panels / cut.panel_tasks;
-    if (tiles_each > 1 && tiles_each * kTileRows >= (packs_b ? kPanel : kPanel / 3) * panels_each) cut.row_tasks = std::min(cut.row_tasks * 2, tiles);
+    if (tiles_each > 1 && tiles_each * kTileRows >= rows_for_a_panel * panels_each) cut.row_tasks = std::min(cut.row_tasks * 2, tiles);
     else if (panels_each > 1) cut.panel_tasks = std::min(cut.panel_tasks * 2, panels);
     else if (tiles_each > 1) cut.row_tasks = std::min(cut.row_tasks * 2, tiles);
     else break;

@@ -34,7 +34,7 @@ struct TileAt {
   int64_t panel_stride = 0;
 
   F* at(int row, int panel) const { return address + row * row_stride + panel * panel_stride; }
-  operator TileAt<const float>() const { return {address, row_stride, panel_stride}; }
+  operator TileAt<const F>() const { return {address, row_stride, panel_stride}; }
 };
 using TileSums = TileAt<float>;
 using TileStart = TileAt<const float>;
