@@ -136,12 +136,16 @@ Backward backward(g4_stream s, const Case& c, const Forward& f) {
 }
 
 // Each sequence through a paged cache whose blocks were used before (they hold NaN), appended and queried in pieces of at most
-// `piece` rows, all sequences in one call each time. Whoever shares a beginning computes it again here.
-Tensor paged(g4_stream s, const Case& c, int32_t piece) {
+// `piece` rows, all sequences in one call each time. Whoever shares a beginning computes it again here; if `shares`, the whole blocks of
+// that are the parent's, who fills them.
+Tensor paged(g4_stream s, const Case& c, int32_t piece, bool shares) {
   const int64_t D = c.shape.head_dim, KV = c.shape.kv_heads, B = c.segments;
   const int64_t max_blocks = (c.longest + 31) / 32 + 1;
+  const auto shared_blocks = [&](int64_t b) { return shares && c.parent(b) >= 0 ? c.shape.lengths[c.parent(b)] / 32 : 0; };
   Ints table(B * max_blocks);
   for (size_t i = 0; i < table.size(); i++) table[i] = int32_t(table.size() - 1 - i);
+  for (int64_t b = 0; b < B; b++)
+    for (int32_t i = 0; i < shared_blocks(b); i++) table[b * max_blocks + i] = table[c.parent(b) * max_blocks + i];
   const Doubles stale(table.size() * KV * D * 32, std::nan(""));
   Tensor k_cache(stale, c.dtype), v_cache(stale, c.dtype), o(c.tokens * c.width(), c.dtype);
   for (int32_t begin = 0; begin < c.longest; begin += piece) {
@@ -151,7 +155,7 @@ Tensor paged(g4_stream s, const Case& c, int32_t piece) {
       const int32_t n = std::max(0, std::min(int32_t(sequence.size()), begin + piece) - begin);
       for (int32_t i = begin; i < begin + n; i++) {
         rows.push_back(sequence[i]);
-        slots.push_back(table[b * max_blocks + i / 32] * 32 + i % 32);
+        slots.push_back(i / 32 < shared_blocks(b) ? -1 : table[b * max_blocks + i / 32] * 32 + i % 32);
       }
       cu_q.push_back(int32_t(rows.size()));
       kv_lens.push_back(n > 0 ? begin + n : 0);
@@ -191,6 +195,7 @@ int main() {
       {2, 1, 64, {32, 33, 1, 17, 33, 50, 31}, {-1, 0, 0, -1, -1, 4, 4}},
       {4, 4, 8, {45, 20, 45, 64, 3, 65, 96}, {-1, 0, 0, -1, 3, 3, -1}},
       {14, 2, 64, {64, 10, 130}, {-1, 0, 0}},
+      {4, 2, 16, {70, 3, 40, 1, 12, 66, 30, 2, 5, 33}, {-1, 0, 0, 0, 0, 0, 0, 0, 0, 0}},
       {3, 3, 20, {45, 33, 12, 64, 1, 30, 1}, {-1, -1, 1, 0, 1, 0, -1}}};
   for (const Shape& shape : shapes) {
     for (int dtype : {G4_F32, G4_BF16}) {
@@ -205,7 +210,11 @@ int main() {
         near(f.o.get(), r.o, dtype == G4_F32 ? 3e-6 : 5e-3, what + " o");
         near(f.lse.get(), r.lse, 3e-6, what + " lse");
         check(f.o.same_bits(alone(s, c)), what + ": a sequence alone has other bits");
-        for (int32_t piece : {1, 13, 1000}) check(f.o.same_bits(paged(s, c, piece)), what + ": paged in pieces of " + std::to_string(piece) + " has other bits");
+        for (int32_t piece : {1, 13, 1000}) {
+          const std::string pieces = what + ": paged in pieces of " + std::to_string(piece);
+          check(f.o.same_bits(paged(s, c, piece, false)), pieces + " has other bits");
+          check(f.o.same_bits(paged(s, c, piece, true)), pieces + " with shared blocks has other bits");
+        }
         const auto [dq, dk, dv] = backward(s, c, f);
         const double tolerance = dtype == G4_F32 ? 3e-6 : 1.5e-2;
         near(dq.get(), r.dq, tolerance, what + " dq");

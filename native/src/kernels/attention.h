@@ -110,7 +110,9 @@ struct AttentionForward {
       if (rows.split(start)) return ValueRows<T>{split_values(keys, blocks), head_dim};
       return ValueRows<T>{v + rows.row(start) * kv_stride + kv_head * head_dim, kv_stride};
     };
-    tile.attend(head_dim, [&](int64_t b) { return keys + b * kBlockKeys * head_dim; }, values_of, [](int64_t) { return NextBlock{}; });
+    const RowRange all{0, tile.rows};
+    tile.attend(all, 0, tile.blocks(all), head_dim, [&](int64_t b) { return keys + b * kBlockKeys * head_dim; }, values_of,
+                [](int64_t) { return NextBlock{}; });
     row = GroupRow(first, group());
     for (int64_t i = first; i < last; i++, row.next(group())) {
       const int64_t out = (rows.own + row.position) * heads + kv_head * group() + row.head;

@@ -2,8 +2,11 @@
 //
 // k_cache [blocks, kv_heads, head_dim, 32], v_cache [blocks, kv_heads, 32, head_dim]: a block of one kv head is exactly what a
 // tile of attention_tile.h reads, so the rows come out with the bits of g4_attention. Decode is bound by memory: every cached
-// key and value is read once for all query heads of its group.
+// key and value is read once for all query heads of its group, and those of a prompt once for several of its answers.
 #pragma once
+
+#include <algorithm>
+#include <vector>
 
 #include "kernels/attention_tile.h"
 
@@ -32,6 +35,13 @@ inline int kv_append(g4_stream handle, g4_ptr k_cache, g4_ptr v_cache, g4_cptr k
   });
 }
 
+// Neighbouring sequences that go together: their tables begin with the same `shared` blocks, as those of a prompt's answers do, which
+// are then read once for all of them. Each of several sequences has one query row; one alone has any number.
+struct Company {
+  int64_t first, end;
+  int64_t shared;
+};
+
 template <class T>
 struct PagedAttention {
   T* o;
@@ -47,35 +57,78 @@ struct PagedAttention {
 
   int64_t group() const { return heads / kv_heads; }
   int64_t rows(int64_t sequence) const { return cu_q[sequence + 1] - cu_q[sequence]; }
+  int64_t query_rows(const Company& company) const { return (cu_q[company.end] - cu_q[company.first]) * group(); }
+  const int32_t* table(int64_t sequence) const { return block_table + sequence * max_blocks; }
 
-  // A kv head of a sequence.
-  struct Pair {
-    int64_t sequence, kv_head;
+  // How many blocks that a query row sees whole, the first ones, two sequences have in common.
+  int64_t common_blocks(int64_t a, int64_t b) const {
+    const int64_t most = (std::min(kv_lens[a], kv_lens[b]) - 1) / kBlockKeys;
+    return std::mismatch(table(a), table(a) + most, table(b)).first - table(a);
+  }
+
+  // The sequences in companies of at most `most`.
+  std::vector<Company> companies(int64_t sequences, int64_t most) const {
+    std::vector<Company> all;
+    for (int64_t s = 0; s < sequences; s++) {
+      if (!all.empty() && rows(s) == 1 && rows(s - 1) == 1 && s - all.back().first < most) {
+        Company& last = all.back();
+        const int64_t common = common_blocks(last.first, s), shared = s - last.first == 1 ? common : std::min(common, last.shared);
+        if (shared > 0) {
+          last = {last.first, s + 1, shared};
+          continue;
+        }
+      }
+      all.push_back({s, s + 1, 0});
+    }
+    return all;
+  }
+
+  // The work of a task: some query rows of one kv head.
+  struct Piece {
+    Company company;
+    int64_t kv_head;
   };
 
-  int64_t offset(Pair pair, int64_t block) const {
-    return (int64_t(block_table[pair.sequence * max_blocks + block]) * kv_heads + pair.kv_head) * kBlockKeys * head_dim;
+  int64_t offset(int64_t sequence, int64_t kv_head, int64_t block) const {
+    return (int64_t(table(sequence)[block]) * kv_heads + kv_head) * kBlockKeys * head_dim;
   }
-  NextBlock block_of(Pair pair, int64_t block) const {
-    const int64_t at = offset(pair, block);
+  NextBlock block_of(int64_t sequence, int64_t kv_head, int64_t block) const {
+    const int64_t at = offset(sequence, kv_head, block);
     return {reinterpret_cast<const char*>(k_cache + at), reinterpret_cast<const char*>(v_cache + at)};
   }
+  NextBlock first_block(const Piece& piece) const { return block_of(piece.company.first, piece.kv_head, 0); }
 
-  // Rows [first, first + kQueryRows) of a pair; position 0 is the first query row. after: what the thread will want next.
-  void tile(float* scratch, Pair pair, int64_t first, NextBlock after) const {
-    const int64_t start = cu_q[pair.sequence];
-    const int64_t last = std::min(first + kQueryRows, rows(pair.sequence) * group());
-    const int64_t before = kv_lens[pair.sequence] - rows(pair.sequence);
-    AttentionTile tile(scratch, head_dim);
-    GroupRow row(first, group());
-    for (int64_t i = first; i < last; i++, row.next(group()))
-      tile.add_row(q + (start + row.position) * q_stride + (pair.kv_head * group() + row.head) * head_dim, before + row.position + 1, head_dim);
+  // Blocks [begin, end) of a sequence's table.
+  void attend(AttentionTile& tile, RowRange range, int64_t sequence, int64_t kv_head, int64_t begin, int64_t end, NextBlock after) const {
     tile.attend(
-        head_dim, [&](int64_t b) { return k_cache + offset(pair, b); }, [&](int64_t b) { return ValueRows<T>{v_cache + offset(pair, b), head_dim}; },
-        [&](int64_t b) { return block_of(pair, b); }, after);
-    row = GroupRow(first, group());
-    for (int64_t i = first; i < last; i++, row.next(group()))
-      tile.write(int(i - first), o + ((start + row.position) * heads + pair.kv_head * group() + row.head) * head_dim, nullptr, head_dim);
+        range, begin, end, head_dim, [&](int64_t b) { return k_cache + offset(sequence, kv_head, b); },
+        [&](int64_t b) { return ValueRows<T>{v_cache + offset(sequence, kv_head, b), head_dim}; },
+        [&](int64_t b) { return block_of(sequence, kv_head, b); }, after);
+  }
+
+  // Query rows [first, first + kQueryRows) of a piece. after: what the thread will want next.
+  void tile(float* scratch, const Piece& piece, int64_t first, NextBlock after) const {
+    const auto [begin, end, shared] = piece.company;
+    AttentionTile tile(scratch, head_dim);
+    const int64_t last = std::min(first + kQueryRows, query_rows(piece.company));
+    const auto for_query_rows = [&](auto&& f) {  // f(row of q and o, head)
+      GroupRow row(first, group());
+      for (int64_t i = first; i < last; i++, row.next(group())) f(cu_q[begin] + row.position, piece.kv_head * group() + row.head);
+    };
+    int64_t sequence = begin;
+    for_query_rows([&](int64_t row, int64_t head) {
+      while (row >= cu_q[sequence + 1]) sequence++;
+      tile.add_row(q + row * q_stride + head * head_dim, kv_lens[sequence] - (cu_q[sequence + 1] - row - 1), head_dim);
+    });
+    if (shared > 0) attend(tile, {0, tile.rows}, begin, piece.kv_head, 0, shared, block_of(begin, piece.kv_head, shared));
+    const int rows_each = tile.rows / int(end - begin);
+    for (int64_t s = begin; s < end; s++) {
+      const int row = int(s - begin) * rows_each;
+      const RowRange range{row, row + rows_each};
+      attend(tile, range, s, piece.kv_head, shared, tile.blocks(range), s + 1 < end ? block_of(s + 1, piece.kv_head, shared) : after);
+    }
+    int written = 0;
+    for_query_rows([&](int64_t row, int64_t head) { tile.write(written++, o + (row * heads + head) * head_dim, nullptr, head_dim); });
   }
 };
 
@@ -93,19 +146,22 @@ inline int attention_paged(g4_stream handle, g4_ptr o, g4_cptr q, int64_t q_stri
       most_rows = std::max(most_rows, op.rows(b));
       work += double(op.rows(b)) * double(op.kv_lens[b]) * double(heads);
     }
-    const int64_t tiles = (most_rows * op.group() + kQueryRows - 1) / kQueryRows, pairs = sequences * kv_heads;
-    const auto pair_of = [&](int64_t i) { return typename PagedAttention<T>::Pair{i % pairs / kv_heads, i % kv_heads}; };
-    // Pairs are taken some at a time, so that a thread knows which block comes after a pair's last; after the last pair it is
+    // Companies so small that every thread has a few.
+    const int64_t most = std::clamp<int64_t>(sequences * kv_heads / (stream.threads() * 4), 1, std::max<int64_t>(1, kQueryRows / op.group()));
+    const std::vector<Company> companies = op.companies(sequences, most);
+    const int64_t tiles = (most_rows * op.group() + kQueryRows - 1) / kQueryRows, pieces = int64_t(companies.size()) * kv_heads;
+    const auto piece_of = [&](int64_t i) { return typename PagedAttention<T>::Piece{companies[size_t(i % pieces / kv_heads)], i % kv_heads}; };
+    // Pieces are taken some at a time, so that a thread knows which block comes after a piece's last; after the last piece it is
     // likely to be that of as many tasks ahead as there are threads.
-    const int64_t share = std::max<int64_t>(1, tiles * pairs / (stream.threads() * 8)), count = (tiles * pairs + share - 1) / share;
+    const int64_t share = std::max<int64_t>(1, tiles * pieces / (stream.threads() * 8)), count = (tiles * pieces + share - 1) / share;
     for_tasks(stream, count, attention_ns(work, head_dim) / double(std::max<int64_t>(count, 1)), [&](int64_t task, int thread) {
-      const int64_t end = std::min(tiles * pairs, (task + 1) * share);
+      const int64_t end = std::min(tiles * pieces, (task + 1) * share);
       for (int64_t i = task * share; i < end; i++) {
-        const auto pair = pair_of(i);
-        const int64_t row = (tiles - 1 - i / pairs) * kQueryRows;
-        if (row >= op.rows(pair.sequence) * op.group()) continue;
+        const auto piece = piece_of(i);
+        const int64_t row = (tiles - 1 - i / pieces) * kQueryRows;
+        if (row >= op.query_rows(piece.company)) continue;
         const int64_t next = i + 1 < end ? i + 1 : (task + stream.threads()) * share;
-        op.tile(reinterpret_cast<float*>(stream.scratch(thread)), pair, row, next < tiles * pairs ? op.block_of(pair_of(next), 0) : NextBlock{});
+        op.tile(reinterpret_cast<float*>(stream.scratch(thread)), piece, row, next < tiles * pieces ? op.first_block(piece_of(next)) : NextBlock{});
       }
     });
     return G4_OK;

@@ -178,7 +178,12 @@ struct ValueRows {
   int64_t stride;
 };
 
-// Up to kQueryRows query rows on their way through the keys. Rows are ordered by position.
+struct RowRange {
+  int first, end;
+  int count() const { return end - first; }
+};
+
+// Up to kQueryRows query rows on their way through the keys. Rows that go together are ordered by position.
 struct AttentionTile {
   float* q;      // [kQueryRows][head_dim], scaled
   float* acc;    // [kQueryRows][padded(head_dim)]
@@ -187,7 +192,6 @@ struct AttentionTile {
   float sum[kQueryRows];
   float rescale[kQueryRows];
   int64_t visible[kQueryRows];  // number of keys that the row sees, at least 1
-  int64_t keys = 0;            // number of keys that the last row, and so any row, sees
   int rows = 0;
 
   static int64_t floats(int64_t head_dim) { return kQueryRows * (padded(head_dim) * 2 + kBlockKeys); }
@@ -202,15 +206,18 @@ struct AttentionTile {
     std::fill(acc + rows * padded(head_dim), acc + (rows + 1) * padded(head_dim), 0.0f);
     max[rows] = -std::numeric_limits<float>::infinity();
     sum[rows] = 0.0f;
-    visible[rows] = keys = sees;
+    visible[rows] = sees;
     rows++;
   }
 
-  // The softmax step of rows [first, rows) over a block that starts at position `start`: p from scores, max, sum, rescale.
-  void weigh(int first, int64_t start) {
+  // Blocks that the last row of a range, and so any, sees.
+  int64_t blocks(RowRange range) const { return range.end > 0 ? (visible[range.end - 1] + kBlockKeys - 1) / kBlockKeys : 0; }
+
+  // The softmax step of some rows over a block that starts at position `start`: p from scores, max, sum, rescale.
+  void weigh(RowRange range, int64_t start) {
     const V hidden = V::set(-std::numeric_limits<float>::infinity());
     alignas(64) float shift[kQueryRows];
-    for (int r = first; r < rows; r++) {
+    for (int r = range.first; r < range.end; r++) {
       float* s = p + r * kBlockKeys;
       const int seen = int(std::min<int64_t>(kBlockKeys, visible[r] - start));
       V top = hidden;
@@ -227,11 +234,11 @@ struct AttentionTile {
       shift[r] = max[r] - next;
       max[r] = next;
     }
-    for (int r = first; r < rows; r += V::kLanes) {
-      const int n = std::min(rows - r, V::kLanes);
+    for (int r = range.first; r < range.end; r += V::kLanes) {
+      const int n = std::min(range.end - r, V::kLanes);
       exp(V::load(shift + r, n)).store(rescale + r, n);
     }
-    for (int r = first; r < rows; r++) {
+    for (int r = range.first; r < range.end; r++) {
       float* s = p + r * kBlockKeys;
       const V m = V::set(max[r]);
       V total = V::zero();
@@ -244,14 +251,13 @@ struct AttentionTile {
     }
   }
 
-  // One block: keys [head_dim][32], 32 rows of values.
+  // Rows [range.first, range.end) against one block: keys [head_dim][32], 32 rows of values. The last of them sees some of it.
   template <class K, class T>
-  void step(int64_t start, const K* keys, ValueRows<T> values, int64_t head_dim, NextBlock next) {
-    int first = 0;
-    while (visible[first] <= start) first++;
+  void step(RowRange range, int64_t start, const K* keys, ValueRows<T> values, int64_t head_dim, NextBlock next) {
+    while (visible[range.first] <= start) range.first++;
     const int64_t stride = padded(head_dim);
-    scores(p + first * kBlockKeys, q + first * head_dim, head_dim, rows - first, keys, head_dim, next.keys);
-    weigh(first, start);
+    scores(p + range.first * kBlockKeys, q + range.first * head_dim, head_dim, range.count(), keys, head_dim, next.keys);
+    weigh(range, start);
     const auto seen = [&](int r) { return int(std::min<int64_t>(kBlockKeys, visible[r] - start)); };
     const T* next_values = reinterpret_cast<const T*>(next.values);
     const auto add = [&](int r, int n, const float* scale, int from, int to) {
@@ -261,22 +267,22 @@ struct AttentionTile {
     };
     // On the diagonal a few rows go together over the keys that all of them see, and each alone over the few more it sees.
     constexpr int kTogether = 4;
-    int r = first;
-    for (; r < rows && seen(r) < kBlockKeys; r += kTogether) {
-      const int n = std::min(kTogether, rows - r), common = seen(r);
+    int r = range.first;
+    for (; r < range.end && seen(r) < kBlockKeys; r += kTogether) {
+      const int n = std::min(kTogether, range.end - r), common = seen(r);
       add(r, n, rescale + r, 0, common);
       for (int i = r + 1; i < r + n; i++)
         if (seen(i) > common) add(i, 1, nullptr, common, seen(i));
     }
-    if (r < rows) add(r, rows - r, rescale + r, 0, kBlockKeys);
+    if (r < range.end) add(r, range.end - r, rescale + r, 0, kBlockKeys);
   }
 
-  // All blocks that the rows see: keys_of(b) is the address of block b's keys, values_of(b) are its ValueRows, next_of(b) is
-  // what to fetch of block b, which there is, and `after` what to fetch while the last block is at work.
+  // A range of rows against blocks [begin, end), of which the last row sees all: keys_of(b) is the address of block b's keys,
+  // values_of(b) are its ValueRows, next_of(b) is what to fetch of block b, and `after` what to fetch while the last block is at work.
   template <class KeysOf, class ValuesOf, class NextOf>
-  void attend(int64_t head_dim, KeysOf&& keys_of, ValuesOf&& values_of, NextOf&& next_of, NextBlock after = {}) {
-    for (int64_t b = 0; b * kBlockKeys < keys; b++)
-      step(b * kBlockKeys, keys_of(b), values_of(b), head_dim, (b + 1) * kBlockKeys < keys ? next_of(b + 1) : after);
+  void attend(RowRange range, int64_t begin, int64_t end, int64_t head_dim, KeysOf&& keys_of, ValuesOf&& values_of, NextOf&& next_of,
+              NextBlock after = {}) {
+    for (int64_t b = begin; b < end; b++) step(range, b * kBlockKeys, keys_of(b), values_of(b), head_dim, b + 1 < end ? next_of(b + 1) : after);
   }
 
   template <class T>
