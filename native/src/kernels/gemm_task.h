@@ -2,7 +2,7 @@
 //
 //   task = some rows x some panels of c
 //     for each stretch of the depth (some blocks of 256) whose packed rows of a fit half of the L2 cache:
-//       pack the task's rows of a                                  (L2; used once per panel of the task)
+//       point to the task's rows of a, or pack them                (L2; used once per panel of the task)
 //       for each panel or two:                                     (their sums stay in L2 over the blocks)
 //         for each block of the stretch, in order, and each part of it:
 //           point to b, or pack it                                 (L1 or L2; used once per row tile of the task)
@@ -50,12 +50,6 @@ struct Tiles {
   int size(int64_t tile) const { return int(begin(tile + 1) - begin(tile)); }
 };
 
-// Where the words of a panel are.
-struct PanelWords {
-  const float* words;
-  int64_t panel_stride;  // to the next panel, in words
-};
-
 // The kernels for a pair of operands: indexed by the tile's rows, for one panel and for panels_of_tile(rows).
 struct Kernels {
   const TileKernel* one;
@@ -65,7 +59,9 @@ struct Kernels {
 
 // One task. Its operands:
 //
-//   a.pack(dst, tiles, at, depth)                      packs the rows of all tiles, kTileWords apart, from depth `at` on
+//   a.kInPlace                                         whether its words are used as they lie
+//   a.words(row, at)                                   if so: those of the rows from `row` on, from depth `at` on
+//   a.pack(dst, tiles, at, depth), a.kRowStride        if not: packs the rows of all tiles, kTileWords apart, from depth `at` on
 //   a.kAnyDepth                                        whether a row's words lie side by side, so that a tile can start anywhere
 //   b.kPacked                                          whether its words are not used as they lie, whatever the tiles
 //   b.kernels(tiles), b.steps(tiles, depth)            for the form that both operands have
@@ -82,7 +78,7 @@ class ProductTask {
         stretch_(std::max<int64_t>(1, kStretchTiles / tiles.count) * kBlock),
         part_(A::kAnyDepth && tiles.count > 1 && tiles.count <= kFewTiles ? kBlock / 2 : kBlock),
         packed_a_(scratch),
-        packed_b_(scratch + tiles.count * ((std::min(stretch_, depth) + kBlock - 1) / kBlock) * kTileWords),
+        packed_b_(scratch + (A::kInPlace ? 0 : tiles.count * ((std::min(stretch_, depth) + kBlock - 1) / kBlock) * kTileWords)),
         sums_(packed_b_ + kMostPanels * kPackedPanel) {}
 
   // Whether the rows of a are packed over the whole depth at once, and so serve another task too.
@@ -91,8 +87,9 @@ class ProductTask {
   void run(bool packed) {
     for (int64_t begin = 0; begin < depth_; begin += stretch_) {
       const int64_t end = std::min(begin + stretch_, depth_);
-      for (int64_t at = begin; at < end && !packed; at += kBlock)
-        a_.pack(packed_a_ + (at - begin) / kBlock * tiles_.count * kTileWords, tiles_, at, std::min<int64_t>(kBlock, end - at));
+      if constexpr (!A::kInPlace)
+        for (int64_t at = begin; at < end && !packed; at += kBlock)
+          a_.pack(packed_a_ + (at - begin) / kBlock * tiles_.count * kTileWords, tiles_, at, std::min<int64_t>(kBlock, end - at));
       for (int64_t panel = panel0_, taken; panel < panel1_; panel += taken) {
         taken = panel + several_ <= panel1_ ? several_ : 1;
         run_panels(panel, int(taken), begin, end);
@@ -111,7 +108,6 @@ class ProductTask {
       part = std::min(part_, end - at);
       const int64_t steps = b_.steps(tiles_, part);
       const PanelWords words = b_.panels(packed_b_, tiles_, panel, taken, at, part);
-      const float* const rows = packed_a_ + (at - begin) / kBlock * tiles_.count * kTileWords + b_.steps(tiles_, at % kBlock) * kernels_.words_of_a;
       const bool turn = at + part == end;
       const int64_t next_panel = turn ? panel + taken : panel, next = turn ? begin : at + part;
       const int64_t next_part = next_panel < panel1_ ? std::min(part_, end - next) : 0;
@@ -124,12 +120,18 @@ class ProductTask {
         if (chain_ends) {
           const Tile tile{row, size, panel, taken, at < kBlock, at + part == depth_, chain_begins ? TileSums{} : chain,
                           {sums + sums_row, kPanel, tiles_.rows * kPanel}, ahead};
-          out_(kernels[size], rows + t * kTileWords, words, steps, tile);
+          out_(kernels[size], rows(t, begin, at), words, steps, tile);
         } else {
-          kernels[size](rows + t * kTileWords, words.words, words.panel_stride, steps, {chain, {}, {}}, ahead);
+          kernels[size](rows(t, begin, at), words, steps, {chain, {}, {}}, ahead);
         }
       }
     }
+  }
+
+  // Those of a tile at depth `at` of the stretch that begins at `begin`.
+  RowWords rows(int64_t tile, int64_t begin, int64_t at) const {
+    if constexpr (A::kInPlace) return a_.words(tiles_.begin(tile), at);
+    else return {packed_a_ + ((at - begin) / kBlock * tiles_.count + tile) * kTileWords + b_.steps(tiles_, at % kBlock) * kernels_.words_of_a, A::kRowStride};
   }
 
   const A& a_;

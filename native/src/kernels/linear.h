@@ -23,7 +23,7 @@ struct RowMajorOut {
   const B* bias;  // null, or `columns` elements
   bool accumulate;
 
-  void operator()(TileKernel kernel, const float* a, PanelWords b, int64_t steps, const Tile& tile) const {
+  void operator()(TileKernel kernel, RowWords a, PanelWords b, int64_t steps, const Tile& tile) const {
     const int64_t column = tile.panel * kPanel;
     const bool whole = column + tile.panels * kPanel <= columns;
     float edge_bias[kMostPanels * kPanel];
@@ -41,13 +41,13 @@ struct RowMajorOut {
       if (whole && (!accumulate || (only && bias == nullptr))) {
         const TileSums c{y + tile.row * columns + column, columns, kPanel};
         const TileStart init = accumulate || !tile.first ? TileStart(c) : TileStart{start, 0, kPanel};
-        kernel(a, b.words, b.panel_stride, steps, {c, init, tile.chain}, tile.ahead);
+        kernel(a, b, steps, {c, init, tile.chain}, tile.ahead);
         return;
       }
     }
     const TileSums& sums = tile.sums;
     const TileStart init = tile.first ? TileStart{start, 0, kPanel} : TileStart(sums);
-    kernel(a, b.words, b.panel_stride, steps, {sums, init, tile.chain}, tile.ahead);
+    kernel(a, b, steps, {sums, init, tile.chain}, tile.ahead);
     if (!tile.last) return;
     for (int p = 0; p < tile.panels; p++) {
       const int64_t at = column + p * kPanel;
@@ -76,16 +76,18 @@ struct PackedSumOut {
   float* dw;
   int64_t k2;
 
-  void operator()(TileKernel kernel, const float* a, PanelWords b, int64_t steps, const Tile& tile) const {
+  void operator()(TileKernel kernel, RowWords a, PanelWords b, int64_t steps, const Tile& tile) const {
     const TileSums c{dw + tile.panel * kPanel * k2 + tile.row * kPanel, kPanel, kPanel * k2};
-    kernel(a, b.words, b.panel_stride, steps, {c, c, tile.chain}, tile.ahead);
+    kernel(a, b, steps, {c, c, tile.chain}, tile.ahead);
   }
 };
 
 // Operand a in rows form: rows of a row-major matrix with `columns` columns.
 template <class Path, class S>
 struct RowsOfA {
+  static constexpr bool kInPlace = false;
   static constexpr bool kAnyDepth = true;
+  static constexpr int64_t kRowStride = kRowWords<Path>;
   const S* source;
   int64_t columns;
 
@@ -96,10 +98,23 @@ struct RowsOfA {
   }
 };
 
+// Rows of floats are words as they lie.
+template <>
+struct RowsOfA<F32Path, float> {
+  static constexpr bool kInPlace = true;
+  static constexpr bool kAnyDepth = true;
+  const float* source;
+  int64_t columns;
+
+  RowWords words(int64_t row, int64_t depth) const { return {source + row * columns + depth, columns}; }
+};
+
 // Operand a in columns form: columns of a row-major matrix with `columns` columns, depth being its rows.
 template <class Path, class S>
 struct ColumnsOfA {
+  static constexpr bool kInPlace = false;
   static constexpr bool kAnyDepth = false;
+  static constexpr int64_t kRowStride = 1;
   const S* source;
   int64_t columns;
 

@@ -6,8 +6,8 @@
 // on its own row of a, its own column of b and k alone: not on R, P, the instruction set's width or who computes the rest.
 //
 // Operands are sequences of 32-bit words. b has 32 words a step, one per column: a float, or a pair of bf16 of which the
-// odd element is multiplied first and then the even one (the order of vdpbf16ps). a is laid out by the packers of
-// operands.h with strides known at compile time, so that the loop needs one address register for all rows.
+// odd element is multiplied first and then the even one (the order of vdpbf16ps). a has a word a step for each row: rows that lie
+// some stride apart, or all rows of a step side by side (operands.h).
 //
 // Tile size: AVX-512 has 32 registers: 6 rows x 2 panels of 2 vectors of sums, 4 of b, the rest for broadcasts; a step is 24
 // products and 10 loads. (12 rows x 1 panel has as many sums but 14 loads, and runs at 83 % of the multipliers' speed where
@@ -25,6 +25,16 @@ namespace g4::G4_ISA {
 constexpr int kPanel = 32;  // columns (rows of the weight) in one packed panel
 constexpr int kTileRows = 6;
 constexpr int kTileColumns = 2 * V::kLanes;
+
+// Where the words of a tile's rows of a are, and those of its panels of b; strides in words.
+struct RowWords {
+  const float* words;
+  int64_t row_stride;
+};
+struct PanelWords {
+  const float* words;
+  int64_t panel_stride;
+};
 
 // A tile's values in memory: row after row, and the distance between panels.
 template <class F>
@@ -81,9 +91,13 @@ constexpr int panels_of_tile(int rows) {
   return V::kLanes < 16 ? 1 : rows <= 2 ? kMostPanels : 2;
 }
 
-// kRow, kStep: words of a between rows and between steps.
-template <class Step, int R, int P, int kRow, int kStep>
-void multiply_tile(const float* a, const float* b, int64_t b_panel_stride, int64_t steps, const TileOut& out, const Ahead& ahead) {
+// How the words of a lie: each row's in the order of the steps, or each step's in the order of the rows, kTileRows apart.
+enum class Words { kOfARow, kOfAStep };
+
+template <class Step, int R, int P, Words kWords>
+void multiply_tile(RowWords a, PanelWords b, int64_t steps, const TileOut& out, const Ahead& ahead) {
+  constexpr int64_t kStep = kWords == Words::kOfARow ? 1 : kTileRows;
+  const int64_t row_stride = kWords == Words::kOfARow ? a.row_stride : 1;
   const char* next = ahead.address;
   for (int column = 0; column < kPanel; column += kTileColumns) {
     // Where a panel is done in two halves, the first one fetches.
@@ -99,20 +113,20 @@ void multiply_tile(const float* a, const float* b, int64_t b_panel_stride, int64
         for (int line = 0; line < kTileColumns; line += 16) __builtin_prefetch(out.c.at(r, p) + column + line, 1);
       }
 
-    const float* bs = b + column;
-    const float* as = a;
+    const float* bs = b.words + column;
+    const float* as = a.words;
     const auto step = [&]() __attribute__((always_inline)) {
 #pragma GCC unroll 2
       for (int word = 0; word < Step::kWordsOfA; word++) {
         V w[P][2];
 #pragma GCC unroll 4
         for (int p = 0; p < P; p++) {
-          w[p][0] = Step::operand(V::load(bs + p * b_panel_stride), word);
-          w[p][1] = Step::operand(V::load(bs + p * b_panel_stride + V::kLanes), word);
+          w[p][0] = Step::operand(V::load(bs + p * b.panel_stride), word);
+          w[p][1] = Step::operand(V::load(bs + p * b.panel_stride + V::kLanes), word);
         }
 #pragma GCC unroll 6
         for (int r = 0; r < R; r++) {
-          const V x = V::set(as[r * kRow + word * kStep]);
+          const V x = V::set(as[r * row_stride + word * kStep]);
 #pragma GCC unroll 4
           for (int p = 0; p < P; p++) {
             acc[r][p][0] = Step::multiply(acc[r][p][0], x, w[p][0]);
@@ -151,10 +165,10 @@ void multiply_tile(const float* a, const float* b, int64_t b_panel_stride, int64
   }
 }
 
-using TileKernel = void (*)(const float* a, const float* b, int64_t b_panel_stride, int64_t steps, const TileOut& out, const Ahead& ahead);
+using TileKernel = void (*)(RowWords a, PanelWords b, int64_t steps, const TileOut& out, const Ahead& ahead);
 
 // The kernels for 1 .. kTileRows rows: one panel at a time, and panels_of_tile(rows) at a time.
-template <class Step, int kRow, int kStep>
+template <class Step, Words kWords>
 struct TileKernels {
   TileKernel one[kTileRows + 1];
   TileKernel several[kTileRows + 1];
@@ -163,8 +177,8 @@ struct TileKernels {
 
   template <int R>
   constexpr void fill() {
-    one[R] = multiply_tile<Step, R, 1, kRow, kStep>;
-    several[R] = multiply_tile<Step, R, panels_of_tile(R), kRow, kStep>;
+    one[R] = multiply_tile<Step, R, 1, kWords>;
+    several[R] = multiply_tile<Step, R, panels_of_tile(R), kWords>;
     if constexpr (R > 1) fill<R - 1>();
   }
 };

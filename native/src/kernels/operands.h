@@ -4,8 +4,9 @@
 // 32 KiB; the one or two panels of a tile stay in the L1 or L2 cache while all row tiles pass over them. A block of a tile of
 // a is 6 KiB and comes from L2.
 //
-//   rows form     a tile row after row, each row contiguous in depth: for operands that are row-major in depth.
-//                 Rows are kRowWords apart, 64 bytes more than a block, so that they do not share cache sets.
+//   rows form     a tile row after row, each row contiguous in depth: for operands that are row-major in depth. Floats are such
+//                 a form as they lie, and are not packed. Packed rows are kRowWords apart, 64 bytes more than a block, so that
+//                 they do not share cache sets.
 //   columns form  depth after depth, the tile's rows side by side: for operands of which the depth is the outer dimension.
 //
 // bf16 with vdpbf16ps: a word is a pair. Without: bf16 is widened to floats and the two of a pair change places, so that
@@ -53,11 +54,11 @@ constexpr int64_t kPackedPanel = int64_t(kBlock) * kPanel;  // distance of packe
 constexpr int64_t kTileWords = int64_t(kTileRows) * (kBlock + 16);  // distance of packed tiles, either form
 
 template <class Path>
-inline constexpr TileKernels<typename Path::Step, kRowWords<Path>, 1> kRowsKernels{};
+inline constexpr TileKernels<typename Path::Step, Words::kOfARow> kRowsKernels{};
 template <class Path>
-inline constexpr TileKernels<typename Path::Step, 1, kTileRows> kColumnsKernels{};
+inline constexpr TileKernels<typename Path::Step, Words::kOfAStep> kColumnsKernels{};
 // Rows form against the bf16 weight as it is stored.
-inline constexpr TileKernels<SplitPairStep, kRowWords<Bf16Path>, 1> kSplitKernels{};
+inline constexpr TileKernels<SplitPairStep, Words::kOfARow> kSplitKernels{};
 
 // `n` <= kLanes elements at the precision of the path.
 template <class Path>
