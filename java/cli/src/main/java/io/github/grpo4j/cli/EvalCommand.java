@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CancellationException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -73,20 +74,27 @@ final class EvalCommand implements Callable<Integer> {
           perProblem < 1 ? "--samples must be at least 1" : "--samples is of no use with --greedy: every answer to a problem would be the same");
     }
     Path answers = writable(out != null ? out : Path.of("runs", "eval", LocalDateTime.now().format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss")) + ".jsonl"));
+    EvaluationProgress progress = new EvaluationProgress();
+    try (StopOnInterrupt ignored = new StopOnInterrupt(progress::requestStop)) {
+      return evaluate(run, perProblem, params, progress, answers);
+    }
+  }
+
+  private int evaluate(RunConfig run, int perProblem, SamplingParams params, EvaluationProgress progress, Path answers) {
     try (Terminal terminal = Terminal.detect(); Evaluation evaluation = Evaluation.open(run, perProblem)) {
-      Evaluator.Result result = evaluation.run(params, new EvaluationProgress(json ? terminal.silent() : terminal));
-      boolean greedy = params.temperature() == 0;
+      Evaluator.Result result = evaluation.run(params, progress.on(json ? terminal.silent() : terminal), answers);
       if (json) {
         JsonLines.print(System.out, toJson(run, evaluation, perProblem, params, result, answers));
       } else {
         print(terminal, run, evaluation, perProblem, params, result);
-      }
-      Evaluation.writeAnswers(answers, result, greedy);
-      if (!json) {
         terminal.line("  answers     " + answers);
       }
+      return ExitCodes.OK;
+    } catch (CancellationException e) {
+      // Said here, where an interrupted process is held up: it ends as soon as the hook lets go.
+      spec.commandLine().getErr().println("grpo4j: " + e.getMessage() + "; they are in " + answers);
+      return ExitCodes.INTERRUPTED;
     }
-    return ExitCodes.OK;
   }
 
   private RunConfig load() {

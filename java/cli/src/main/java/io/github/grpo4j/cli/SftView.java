@@ -35,7 +35,7 @@ final class SftView implements TrainingView {
 
   @Override
   public RolloutListener rolloutListener(int step, Phase phase) {
-    return new EvaluationProgress(terminal);
+    return new EvaluationProgress().on(terminal);
   }
 
   @Override

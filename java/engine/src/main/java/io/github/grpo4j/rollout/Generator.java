@@ -325,7 +325,8 @@ public final class Generator implements AutoCloseable {
       if (reason == null) {
         return;
       }
-      done[row.group.requestIndex][row.answer] = row.toEpisode(reason, decoder);
+      Episode episode = row.toEpisode(reason, decoder);
+      done[row.group.requestIndex][row.answer] = episode;
       row.releaseBlocks(allocator);
       unfinished.remove(row);
       int index = rows.indexOf(row);
@@ -333,6 +334,7 @@ public final class Generator implements AutoCloseable {
         removeRow(index);
       }
       finished++;
+      listener.ended(row.group.requestIndex, row.answer, episode);
     }
   }
 }

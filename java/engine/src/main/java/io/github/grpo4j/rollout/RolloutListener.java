@@ -7,6 +7,9 @@ public interface RolloutListener {
   /** A token of answer {@code answer} to the {@code request}-th request was drawn. */
   default void token(int request, int answer, int tokenId) {}
 
+  /** Answer {@code answer} to the {@code request}-th request ended. */
+  default void ended(int request, int answer, Episode episode) {}
+
   /** After each decoding step: answers that ended so far, all answers, and tokens drawn so far. */
   default void progress(int finished, int total, long newTokens) {}
 }

@@ -1,7 +1,6 @@
 package io.github.grpo4j.track;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.BufferedWriter;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -20,9 +19,9 @@ public final class JsonlTracker implements Tracker {
   public static final String SAMPLES_FILE = "samples.jsonl";
 
   private final JsonLinesFile metricsFile;
-  private final JsonLinesFile samplesFile;
+  private final SamplesFile samplesFile;
 
-  private JsonlTracker(JsonLinesFile metricsFile, JsonLinesFile samplesFile) {
+  private JsonlTracker(JsonLinesFile metricsFile, SamplesFile samplesFile) {
     this.metricsFile = metricsFile;
     this.samplesFile = samplesFile;
   }
@@ -45,7 +44,7 @@ public final class JsonlTracker implements Tracker {
     }
     JsonLinesFile metrics = new JsonLinesFile(runDirectory.resolve(METRICS_FILE), offsets.getOrDefault(METRICS_FILE, 0L));
     try {
-      return new JsonlTracker(metrics, new JsonLinesFile(runDirectory.resolve(SAMPLES_FILE), offsets.getOrDefault(SAMPLES_FILE, 0L)));
+      return new JsonlTracker(metrics, new SamplesFile(runDirectory.resolve(SAMPLES_FILE), offsets.getOrDefault(SAMPLES_FILE, 0L)));
     } catch (RuntimeException e) {
       metrics.close();
       throw e;
@@ -81,27 +80,7 @@ public final class JsonlTracker implements Tracker {
 
   @Override
   public void samples(List<Sample> samples) {
-    samples.forEach(sample -> samplesFile.append(toJson(sample)));
-  }
-
-  /** Writes a file of samples by itself, such as all answers of an evaluation; an existing one is replaced. */
-  public static void writeSamples(Path file, List<Sample> samples) throws IOException {
-    try (BufferedWriter writer = Files.newBufferedWriter(file)) {
-      for (Sample sample : samples) {
-        writer.write(toJson(sample) + "\n");
-      }
-    }
-  }
-
-  private static ObjectNode toJson(Sample sample) {
-    ObjectNode line = JsonLinesFile.json().createObjectNode();
-    line.put("step", sample.step()).put("split", sample.split()).put("problem", sample.problem());
-    line.put("question", sample.question()).put("gold", sample.gold());
-    line.put("response", sample.response()).put("extracted", sample.extracted());
-    line.put("reward", sample.reward());
-    sample.components().forEach((name, value) -> line.put("rewards/" + name, value));
-    line.put("tokens", sample.tokens()).put("finished", sample.finished());
-    return line;
+    samples.forEach(samplesFile::append);
   }
 
   @Override

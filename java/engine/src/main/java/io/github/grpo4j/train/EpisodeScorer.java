@@ -34,12 +34,16 @@ final class EpisodeScorer {
     List<ScoredEpisode> scored = new ArrayList<>(episodes.size());
     for (int i = 0; i < episodes.size(); i++) {
       Problem problem = problems.get(i / answers);
-      scored.add(new ScoredEpisode(episodes.get(i), problem, i / answers, score(problem, episodes.get(i))));
+      scored.add(score(problem, i / answers, episodes.get(i)));
     }
     return scored;
   }
 
-  private Reward score(Problem problem, Episode episode) {
+  ScoredEpisode score(Problem problem, int group, Episode episode) {
+    return new ScoredEpisode(episode, problem, group, reward(problem, episode));
+  }
+
+  private Reward reward(Problem problem, Episode episode) {
     int[] ids = episode.tokenIds();
     // The end-of-sequence token is training data, but it is no part of what the model said.
     String response = episode.finished() ? decoder.decode(Arrays.copyOf(ids, ids.length - 1)) : episode.text();

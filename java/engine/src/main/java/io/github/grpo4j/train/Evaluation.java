@@ -7,11 +7,11 @@ import io.github.grpo4j.model.ModelDirectory;
 import io.github.grpo4j.rollout.Generator;
 import io.github.grpo4j.rollout.RolloutListener;
 import io.github.grpo4j.rollout.SamplingParams;
-import io.github.grpo4j.track.JsonlTracker;
 import io.github.grpo4j.track.Sample;
+import io.github.grpo4j.track.SamplesFile;
 import io.github.grpo4j.train.config.RunConfig;
-import java.io.IOException;
 import java.nio.file.Path;
+import java.util.concurrent.CancellationException;
 
 /**
  * A model and held-out problems, open to be measured without any training.
@@ -69,7 +69,7 @@ public final class Evaluation implements AutoCloseable {
   }
 
   /**
-   * Answers and scores every problem.
+   * Answers and scores every problem. Interrupting the thread ends it with {@link CancellationException}.
    *
    * @param params its limit on new tokens is at most the configuration's {@code rollout.max_new_tokens}
    */
@@ -77,9 +77,15 @@ public final class Evaluation implements AutoCloseable {
     return evaluator.evaluate(problems, params, answersPerProblem, listener);
   }
 
-  /** Writes every answer, one JSON object a line, as a training run's own evaluations do. */
-  public static void writeAnswers(Path file, Evaluator.Result result, boolean greedy) throws IOException {
-    JsonlTracker.writeSamples(file, Samples.of(0, greedy ? Sample.EVAL_GREEDY : Sample.EVAL_SAMPLED, result.answers()));
+  /**
+   * The same, and writes every answer to a file when it ends, one JSON object a line, as a training run's own evaluations do: who stops
+   * a long evaluation keeps what was answered.
+   */
+  public Evaluator.Result run(SamplingParams params, RolloutListener listener, Path answers) {
+    String split = params.temperature() == 0 ? Sample.EVAL_GREEDY : Sample.EVAL_SAMPLED;
+    try (SamplesFile file = SamplesFile.create(answers)) {
+      return evaluator.evaluate(problems, params, answersPerProblem, listener, scored -> file.append(Samples.of(0, split, scored)));
+    }
   }
 
   @Override

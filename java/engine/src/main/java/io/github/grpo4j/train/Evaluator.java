@@ -1,8 +1,8 @@
 package io.github.grpo4j.train;
 
 import io.github.grpo4j.data.EncodedPrompts;
-import io.github.grpo4j.data.Problem;
 import io.github.grpo4j.reward.Reward;
+import io.github.grpo4j.rollout.Episode;
 import io.github.grpo4j.rollout.Generator;
 import io.github.grpo4j.rollout.RolloutListener;
 import io.github.grpo4j.rollout.RolloutRequest;
@@ -10,6 +10,7 @@ import io.github.grpo4j.rollout.RolloutStats;
 import io.github.grpo4j.rollout.SamplingParams;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 
 /**
  * Measures accuracy on held-out problems. Random numbers come from a stream of their own, and the same ones at every
@@ -39,16 +40,37 @@ public final class Evaluator {
   }
 
   /** @param answers drawn per problem; 1 for greedy decoding, which would give the same one again */
-  public Result evaluate(EncodedPrompts problems, SamplingParams params, int answers, RolloutListener listener) {
+  Result evaluate(EncodedPrompts problems, SamplingParams params, int answers, RolloutListener listener) {
+    return evaluate(problems, params, answers, listener, scored -> {});
+  }
+
+  /** @param answered gets every answer when it ends */
+  Result evaluate(EncodedPrompts problems, SamplingParams params, int answers, RolloutListener listener, Consumer<ScoredEpisode> answered) {
     List<RolloutRequest> requests = new ArrayList<>();
-    List<Problem> asked = new ArrayList<>();
     for (int i = 0; i < problems.size(); i++) {
-      Problem problem = problems.get(i).problem();
-      asked.add(problem);
-      requests.add(new RolloutRequest(problem.index(), problems.get(i).ids(), answers));
+      requests.add(new RolloutRequest(problems.get(i).problem().index(), problems.get(i).ids(), answers));
     }
-    Generator.Rollout rollout = generator.generate(requests, params, seed, 0, listener);
-    List<ScoredEpisode> scored = scorer.score(asked, rollout.episodes(), answers);
+    ScoredEpisode[] inOrder = new ScoredEpisode[problems.size() * answers];
+    Generator.Rollout rollout = generator.generate(requests, params, seed, 0, new RolloutListener() {
+      @Override
+      public void token(int request, int answer, int tokenId) {
+        listener.token(request, answer, tokenId);
+      }
+
+      @Override
+      public void ended(int request, int answer, Episode episode) {
+        ScoredEpisode scored = scorer.score(problems.get(request).problem(), request, episode);
+        inOrder[request * answers + answer] = scored;
+        answered.accept(scored);
+        listener.ended(request, answer, episode);
+      }
+
+      @Override
+      public void progress(int finished, int total, long newTokens) {
+        listener.progress(finished, total, newTokens);
+      }
+    });
+    List<ScoredEpisode> scored = List.of(inOrder);
     int right = (int) scored.stream().filter(episode -> episode.reward().correct()).count();
     double format = scored.stream().mapToDouble(episode -> episode.reward().components().getOrDefault(Reward.FORMAT, 0.0)).average().orElse(0);
     double finished = scored.stream().mapToInt(episode -> episode.episode().finished() ? 1 : 0).average().orElse(0);

@@ -4,6 +4,7 @@ import io.github.grpo4j.model.ModelDirectory;
 import io.github.grpo4j.optim.AdamW;
 import io.github.grpo4j.track.JsonlTracker;
 import io.github.grpo4j.track.Sample;
+import io.github.grpo4j.track.SamplesFile;
 import io.github.grpo4j.train.config.ConfigLoader;
 import io.github.grpo4j.train.config.RunConfig;
 import io.github.grpo4j.train.config.TrainingOptions;
@@ -158,9 +159,11 @@ public final class RunDirectory {
     answers.addAll(Samples.of(step, Sample.EVAL_SAMPLED, sampled));
     try {
       Files.createDirectories(folder);
-      JsonlTracker.writeSamples(file, answers);
     } catch (IOException e) {
       throw new UncheckedIOException("the answers of the evaluation could not be written to " + file + ": " + IoReason.of(e), e);
+    }
+    try (SamplesFile samples = SamplesFile.create(file)) {
+      answers.forEach(samples::append);
     }
   }
 

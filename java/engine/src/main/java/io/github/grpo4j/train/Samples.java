@@ -12,8 +12,12 @@ final class Samples {
   }
 
   static List<Sample> of(int step, String split, List<ScoredEpisode> episodes) {
-    return episodes.stream().map(scored -> new Sample(step, split, scored.problem().index(), scored.problem().question(),
-        scored.problem().answer(), scored.episode().text(), scored.reward().extractedAnswer(), scored.reward().total(),
-        scored.reward().components(), scored.episode().tokenIds().length, scored.episode().finished())).toList();
+    return episodes.stream().map(scored -> of(step, split, scored)).toList();
+  }
+
+  static Sample of(int step, String split, ScoredEpisode scored) {
+    return new Sample(step, split, scored.problem().index(), scored.problem().question(), scored.problem().answer(),
+        scored.episode().text(), scored.reward().extractedAnswer(), scored.reward().total(), scored.reward().components(),
+        scored.episode().tokenIds().length, scored.episode().finished());
   }
 }

@@ -1,6 +1,8 @@
 package io.github.grpo4j.rollout;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -11,7 +13,9 @@ import io.github.grpo4j.testing.OpenModel;
 import io.github.grpo4j.testing.TestBackends;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
 import org.junit.jupiter.api.AfterEach;
@@ -100,7 +104,13 @@ class GeneratorTest {
     try (Generator generator = generator(Limits.of(4, MAX_TOKENS))) {
       List<String> streamed = new ArrayList<>();
       int[] lastProgress = new int[2];
+      Map<String, Episode> ended = new HashMap<>();
       RolloutListener listener = new RolloutListener() {
+        @Override
+        public void ended(int request, int answer, Episode episode) {
+          assertNull(ended.put(request + "/" + answer, episode));
+        }
+
         @Override
         public void token(int request, int answer, int tokenId) {
           streamed.add(request + "/" + answer + "/" + tokenId);
@@ -120,6 +130,7 @@ class GeneratorTest {
       for (int r = 0; r < requests.size(); r++) {
         for (int a = 0; a < requests.get(r).answers(); a++) {
           order.add(requests.get(r).problem() + "/" + a);
+          assertSame(rollout.episodes().get(order.size() - 1), ended.get(r + "/" + a));
           for (int token : rollout.episodes().get(order.size() - 1).tokenIds()) {
             tokens.add(r + "/" + a + "/" + token);
           }
