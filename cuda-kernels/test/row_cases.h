@@ -123,13 +123,14 @@ inline void swiglu_cases(std::vector<Case>& cases, int64_t rows, int64_t width, 
     }
   cases.push_back({title("swiglu", rows, width, dtype), [=] {
     Outputs out;
-    const Tensor result(rows * width, dtype), gradient(rows * 2 * width, dtype);
+    const Tensor result(rows * width, dtype), gradient(rows * 2 * width, dtype), in_place(dy);
     out.status = g4_swiglu(nullptr, result.data(), gate_up.data(), rows, width, dtype);
-    if (out.status == G4_OK) out.status = g4_swiglu_backward(nullptr, gradient.data(), dy.data(), gate_up.data(), rows, width, dtype);
+    if (out.status == G4_OK) out.status = g4_swiglu_backward(nullptr, gradient.data(), in_place.data(), in_place.data(), gate_up.data(), rows, width, dtype);
     out.add("y", result);
     out.add("d gate_up", gradient);
+    out.add("y again", in_place);
     return out;
-  }, {{y, tolerance(dtype)}, {d, tolerance(dtype)}}});
+  }, {{y, tolerance(dtype)}, {d, tolerance(dtype)}, {y, tolerance(dtype)}}});
 }
 
 // Ids repeat often, within 128 tokens and across them; the gradient must be the plain loop's to the bit.

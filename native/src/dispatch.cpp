@@ -231,8 +231,8 @@ int g4_swiglu(g4_stream stream, g4_ptr y, g4_cptr gate_up, int64_t rows, int64_t
   return stream_of(stream).kernels().swiglu(stream, y, gate_up, rows, width, dtype);
 }
 
-int g4_swiglu_backward(g4_stream stream, g4_ptr d_gate_up, g4_cptr dy, g4_cptr gate_up, int64_t rows, int64_t width, int dtype) {
-  return stream_of(stream).kernels().swiglu_backward(stream, d_gate_up, dy, gate_up, rows, width, dtype);
+int g4_swiglu_backward(g4_stream stream, g4_ptr d_gate_up, g4_ptr y, g4_cptr dy, g4_cptr gate_up, int64_t rows, int64_t width, int dtype) {
+  return stream_of(stream).kernels().swiglu_backward(stream, d_gate_up, y, dy, gate_up, rows, width, dtype);
 }
 
 int g4_logprob(g4_stream stream, g4_ptr logprob, g4_ptr entropy, g4_ptr lse, g4_cptr logits, g4_cptr targets_i32, int64_t rows, int64_t vocab, float inv_temperature) {

@@ -86,7 +86,8 @@ void test_swiglu(g4_stream s, const std::string& name) {
     Doubles in = normal(rows * 2 * width, 3);
     const double edge[] = {0.0, -0.0, 30, -30, 88, -88, 104, -104};
     for (int i = 0; i < 8; i++) in[i] = edge[i];
-    const Tensor gate_up(in, dtype), dy(normal(rows * width), dtype), y(rows * width, dtype), d(rows * 2 * width, dtype);
+    const Tensor gate_up(in, dtype), dy(normal(rows * width), dtype), y(rows * width, dtype), again(rows * width, dtype), d(rows * 2 * width, dtype),
+        in_place(rows * 2 * width, dtype);
     const Doubles x = gate_up.get(), g = dy.get();
     Doubles ry(rows * width), rd(rows * 2 * width);
     for (int64_t i = 0; i < rows; i++)
@@ -97,9 +98,12 @@ void test_swiglu(g4_stream s, const std::string& name) {
         rd[i * 2 * width + width + j] = g[i * width + j] * a * sig;
       }
     g4_swiglu(s, y.data(), gate_up.data(), rows, width, dtype);
-    g4_swiglu_backward(s, d.data(), dy.data(), gate_up.data(), rows, width, dtype);
+    g4_swiglu_backward(s, d.data(), again.data(), dy.data(), gate_up.data(), rows, width, dtype);
+    g4_swiglu_backward(s, in_place.data(), dy.data(), dy.data(), gate_up.data(), rows, width, dtype);
     near(y.get(), ry, tolerance(dtype, 1e-6, 6e-3), name + " swiglu");
     near(d.get(), rd, tolerance(dtype, 1e-6, 6e-3), name + " swiglu backward");
+    check(again.same_bits(y) && dy.same_bits(y), name + ": swiglu backward gives another y");
+    check(in_place.same_bits(d), name + ": swiglu backward in place gives another gradient");
   }
 }
 

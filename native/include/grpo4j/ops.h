@@ -116,9 +116,10 @@ G4_API int g4_kv_append(g4_stream stream, g4_ptr k_cache, g4_ptr v_cache, g4_cpt
  * block_table[b * max_blocks ...]. Row i sees positions <= kv_len - q_len + i. Same bits as g4_attention. */
 G4_API int g4_attention_paged(g4_stream stream, g4_ptr o, g4_cptr q, int64_t q_stride, g4_cptr k_cache, g4_cptr v_cache, g4_cptr block_table_i32, int64_t max_blocks, g4_cptr cu_q_i32, g4_cptr kv_lens_i32, int64_t sequences, int64_t heads, int64_t kv_heads, int64_t head_dim, int dtype);
 
-/* ---- SwiGLU: gate_up [rows, 2 * width] = (gate | up), y = silu(gate) * up ---------------------------------------------- */
+/* ---- SwiGLU: gate_up [rows, 2 * width] = (gate | up), y = silu(gate) * up ----------------------------------------------
+ * backward gives y again, with the bits of forward, so that nobody needs to keep it; y may be dy. */
 G4_API int g4_swiglu(g4_stream stream, g4_ptr y, g4_cptr gate_up, int64_t rows, int64_t width, int dtype);
-G4_API int g4_swiglu_backward(g4_stream stream, g4_ptr d_gate_up, g4_cptr dy, g4_cptr gate_up, int64_t rows, int64_t width, int dtype);
+G4_API int g4_swiglu_backward(g4_stream stream, g4_ptr d_gate_up, g4_ptr y, g4_cptr dy, g4_cptr gate_up, int64_t rows, int64_t width, int dtype);
 
 /* ---- log-probabilities ---------------------------------------------------------------------------------------------- */
 /* Of softmax(logits * inv_temperature) over the whole vocabulary; logits f32 [rows, vocab]. Any output may be NULL. */

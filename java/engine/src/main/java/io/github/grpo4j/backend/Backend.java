@@ -211,7 +211,8 @@ public interface Backend extends AutoCloseable {
   /** y {@code [T, I] = silu(gate) up} of gateUp {@code [T, 2 I]} = (gate | up). */
   void swiglu(Tensor y, Tensor gateUp);
 
-  void swigluBackward(Tensor dGateUp, Tensor dy, Tensor gateUp);
+  /** dGateUp of dy; y is what {@link #swiglu} gave, so that nobody needs to keep it, and may be dy itself. */
+  void swigluBackward(Tensor dGateUp, Tensor y, Tensor dy, Tensor gateUp);
 
   // ---- log-probabilities, loss, sampling ----
 

@@ -436,10 +436,10 @@ public final class CudaBackend implements Backend {
   }
 
   @Override
-  public void swigluBackward(Tensor dGateUp, Tensor dy, Tensor gateUp) {
-    OpChecks.swigluBackward(dGateUp, dy, gateUp);
-    check(CudaOps.g4_swiglu_backward(stream(), dGateUp.address(), dy.address(), gateUp.address(), dy.rows(), dy.columns(),
-        dy.dtype().code()), "swigluBackward", dGateUp, dy, gateUp);
+  public void swigluBackward(Tensor dGateUp, Tensor y, Tensor dy, Tensor gateUp) {
+    OpChecks.swigluBackward(dGateUp, y, dy, gateUp);
+    check(CudaOps.g4_swiglu_backward(stream(), dGateUp.address(), y.address(), dy.address(), gateUp.address(), dy.rows(), dy.columns(),
+        dy.dtype().code()), "swigluBackward", dGateUp, y, dy, gateUp);
   }
 
   // ---- log-probabilities, loss, sampling ----

@@ -359,8 +359,9 @@ final class OpChecks {
     rows("swiglu", "gateUp", gateUp, y.dtype(), y.rows(), 2 * y.columns());
   }
 
-  static void swigluBackward(Tensor dGateUp, Tensor dy, Tensor gateUp) {
+  static void swigluBackward(Tensor dGateUp, Tensor y, Tensor dy, Tensor gateUp) {
     activations("swigluBackward", "dy", dy);
+    rows("swigluBackward", "y", y, dy.dtype(), dy.rows(), dy.columns());
     rows("swigluBackward", "gateUp", gateUp, dy.dtype(), dy.rows(), 2 * dy.columns());
     rows("swigluBackward", "dGateUp", dGateUp, dy.dtype(), dy.rows(), 2 * dy.columns());
   }

@@ -222,7 +222,8 @@ public final class KernelCall implements AutoCloseable {
       return cost(rows, 5 * elements, size(gateUp, y), () -> backend.swiglu(y, gateUp));
     }
     Tensor dGateUp = operands.matrix(load.tokens(), mlp);
-    return cost(rows, 11 * elements, size(gateUp, y, dGateUp), () -> backend.swigluBackward(dGateUp, y, gateUp));
+    Tensor dy = operands.matrix(load.tokens(), model.intermediateSize());
+    return cost(rows, 12 * elements, size(gateUp, dy, y, dGateUp), () -> backend.swigluBackward(dGateUp, y, dy, gateUp));
   }
 
   private Runnable logprob(Kernel kernel) {

@@ -65,7 +65,7 @@ final class TransformerLayer {
   /** Bytes that {@link #backward} (the larger of the two passes) takes from the arena while it runs. */
   static long workingBytes(DType dtype, ModelConfig config, long tokens) {
     AttentionShape attention = config.attention();
-    long mlp = 2 * Arena.sizeOf(dtype, tokens, config.intermediateSize()) + Arena.sizeOf(dtype, tokens, 2L * config.intermediateSize());
+    long mlp = Arena.sizeOf(dtype, tokens, config.intermediateSize()) + Arena.sizeOf(dtype, tokens, 2L * config.intermediateSize());
     long heads = Arena.sizeOf(dtype, tokens, attention.outColumns()) + Arena.sizeOf(dtype, tokens, attention.qkvColumns())
         + Arena.sizeOf(DType.F32, PackedBatch.MAX_WORKSPACE * tokens, attention.workspaceColumns());
     return Arena.sizeOf(dtype, tokens, config.hiddenSize()) + Math.max(mlp, heads);
@@ -138,13 +138,12 @@ final class TransformerLayer {
   private void backwardMlp(Tensor d, Tensor scratch, Saved saved, Gradients gradients, Arena arena) {
     DType dtype = d.dtype();
     long inner = config.intermediateSize();
-    Tensor activated = arena.tensor(dtype, d.rows(), inner);
-    backend.swiglu(activated, saved.gateUp());
-    backend.linearBackwardWeight(gradients.of(weights.down()), null, d, activated);
     Tensor dActivated = arena.tensor(dtype, d.rows(), inner);
     backend.linearBackwardInput(dActivated, d, weights.down().weight(), false);
     Tensor dGateUp = arena.tensor(dtype, d.rows(), 2 * inner);
-    backend.swigluBackward(dGateUp, dActivated, saved.gateUp());
+    Tensor activated = dActivated;
+    backend.swigluBackward(dGateUp, activated, dActivated, saved.gateUp());
+    backend.linearBackwardWeight(gradients.of(weights.down()), null, d, activated);
     Tensor normed = scratch;
     backend.rmsNorm(normed, saved.xMid(), weights.postNorm().weight(), config.rmsNormEps());
     backend.linearBackwardWeight(gradients.of(weights.gateUp()), null, dGateUp, normed);

@@ -1,6 +1,7 @@
 package io.github.grpo4j.backend;
 
 import static java.util.Map.entry;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 
 import io.github.grpo4j.backend.Backend.AttentionShape;
 import io.github.grpo4j.backend.Backend.Segments;
@@ -185,7 +186,9 @@ final class OpCases {
           Tensor y = device.output(dtype, gate.rows(), gate.columns());
           Tensor dGateUp = device.output(dtype, gateUp.shape());
           device.backend().swiglu(y, gateUp);
-          device.backend().swigluBackward(dGateUp, device.tensor(dtype, in.get("dy")), gateUp);
+          Tensor yOverDy = device.tensor(dtype, in.get("dy"));
+          device.backend().swigluBackward(dGateUp, yOverDy, yOverDy, gateUp);
+          assertArrayEquals(device.read(y).values(), device.read(yOverDy).values(), "the backward pass gives the same y again");
           NdArray gradients = device.read(dGateUp);
           return results(entry("y", device.read(y)), entry("dgate", gradients.slice(0, gate.columns())),
               entry("dup", gradients.slice(gate.columns(), 2 * gate.columns())));
