@@ -33,7 +33,7 @@ inline double product_ns(int64_t rows, int64_t panels, int64_t depth) {
   return double(std::max(rows, kLeastRows) * panels * kPanel * depth) / kProductsPerNs;
 }
 
-// Where b is not used as it lies, every task packs it, and mostly a too: then fewer tasks, nearly square ones.
+// Where b is not used as it lies, every task packs both operands: then fewer tasks, nearly square ones.
 inline Cut cut_product(int64_t rows, int64_t panels, int64_t depth, bool packs_b, int threads) {
   const int64_t tiles = (rows + kTileRows - 1) / kTileRows;
   Cut cut{(tiles + kTaskTiles - 1) / kTaskTiles, (panels + kTaskPanels - 1) / kTaskPanels};

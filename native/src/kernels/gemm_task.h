@@ -61,7 +61,7 @@ struct Kernels {
 //
 //   a.kInPlace                                         whether its words are used as they lie
 //   a.words(row, at)                                   if so: those of the rows from `row` on, from depth `at` on
-//   a.pack(dst, tiles, at, depth), a.kStride           if not: packs the rows of all tiles, kTileWords apart, from depth `at` on
+//   a.pack(dst, tiles, at, depth), a.kRowStride        if not: packs the rows of all tiles, kTileWords apart, from depth `at` on
 //   a.kAnyDepth                                        whether a row's words lie side by side, so that a tile can start anywhere
 //   b.kPacked                                          whether its words are not used as they lie, whatever the tiles
 //   b.kernels(tiles), b.steps(tiles, depth)            for the form that both operands have
@@ -131,7 +131,7 @@ class ProductTask {
   // Those of a tile at depth `at` of the stretch that begins at `begin`.
   RowWords rows(int64_t tile, int64_t begin, int64_t at) const {
     if constexpr (A::kInPlace) return a_.words(tiles_.begin(tile), at);
-    else return {packed_a_ + ((at - begin) / kBlock * tiles_.count + tile) * kTileWords + b_.steps(tiles_, at % kBlock) * kernels_.words_of_a, A::kStride};
+    else return {packed_a_ + ((at - begin) / kBlock * tiles_.count + tile) * kTileWords + b_.steps(tiles_, at % kBlock) * kernels_.words_of_a, A::kRowStride};
   }
 
   const A& a_;

@@ -87,7 +87,7 @@ template <class Path, class S>
 struct RowsOfA {
   static constexpr bool kInPlace = false;
   static constexpr bool kAnyDepth = true;
-  static constexpr int64_t kStride = kRowWords<Path>;
+  static constexpr int64_t kRowStride = kRowWords<Path>;
   const S* source;
   int64_t columns;
 
@@ -98,7 +98,7 @@ struct RowsOfA {
   }
 };
 
-// Floats are words as they lie.
+// Rows of floats are words as they lie.
 template <>
 struct RowsOfA<F32Path, float> {
   static constexpr bool kInPlace = true;
@@ -114,7 +114,7 @@ template <class Path, class S>
 struct ColumnsOfA {
   static constexpr bool kInPlace = false;
   static constexpr bool kAnyDepth = false;
-  static constexpr int64_t kStride = kTileRows;
+  static constexpr int64_t kRowStride = 1;
   const S* source;
   int64_t columns;
 
@@ -126,16 +126,6 @@ struct ColumnsOfA {
                                       source + (block + d) * columns + tiles.begin(t), columns, std::min<int64_t>(16, depth - d),
                                       tiles.size(t));
   }
-};
-
-template <>
-struct ColumnsOfA<F32Path, float> {
-  static constexpr bool kInPlace = true;
-  static constexpr bool kAnyDepth = false;
-  const float* source;
-  int64_t columns;
-
-  RowWords words(int64_t row, int64_t depth) const { return {source + depth * columns + row, columns}; }
 };
 
 // Shares `total` pieces of the next block of b out among the row tiles, as evenly as 4-step groups allow: the tile's first

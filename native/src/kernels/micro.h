@@ -6,8 +6,8 @@
 // on its own row of a, its own column of b and k alone: not on R, P, the instruction set's width or who computes the rest.
 //
 // Operands are sequences of 32-bit words. b has 32 words a step, one per column: a float, or a pair of bf16 of which the
-// odd element is multiplied first and then the even one (the order of vdpbf16ps). a has a word a step for each row: each row's words
-// side by side, or each step's (operands.h).
+// odd element is multiplied first and then the even one (the order of vdpbf16ps). a has a word a step for each row: rows that lie
+// some stride apart, or all rows of a step side by side (operands.h).
 //
 // Tile size: AVX-512 has 32 registers: 6 rows x 2 panels of 2 vectors of sums, 4 of b, the rest for broadcasts; a step is 24
 // products and 10 loads. (12 rows x 1 panel has as many sums but 14 loads, and runs at 83 % of the multipliers' speed where
@@ -29,7 +29,7 @@ constexpr int kTileColumns = 2 * V::kLanes;
 // Where the words of a tile's rows of a are, and those of its panels of b; strides in words.
 struct RowWords {
   const float* words;
-  int64_t stride;  // between rows, or between steps where those of a step lie side by side
+  int64_t row_stride;
 };
 struct PanelWords {
   const float* words;
@@ -91,13 +91,13 @@ constexpr int panels_of_tile(int rows) {
   return V::kLanes < 16 ? 1 : rows <= 2 ? kMostPanels : 2;
 }
 
-// Which words of a lie side by side.
+// How the words of a lie: each row's in the order of the steps, or each step's in the order of the rows, kTileRows apart.
 enum class Words { kOfARow, kOfAStep };
 
 template <class Step, int R, int P, Words kWords>
 void multiply_tile(RowWords a, PanelWords b, int64_t steps, const TileOut& out, const Ahead& ahead) {
-  const int64_t row_stride = kWords == Words::kOfARow ? a.stride : 1;
-  const int64_t step_stride = kWords == Words::kOfARow ? 1 : a.stride;
+  constexpr int64_t kStep = kWords == Words::kOfARow ? 1 : kTileRows;
+  const int64_t row_stride = kWords == Words::kOfARow ? a.row_stride : 1;
   const char* next = ahead.address;
   for (int column = 0; column < kPanel; column += kTileColumns) {
     // Where a panel is done in two halves, the first one fetches.
@@ -126,7 +126,7 @@ void multiply_tile(RowWords a, PanelWords b, int64_t steps, const TileOut& out, 
         }
 #pragma GCC unroll 6
         for (int r = 0; r < R; r++) {
-          const V x = V::set(as[r * row_stride + word * step_stride]);
+          const V x = V::set(as[r * row_stride + word * kStep]);
 #pragma GCC unroll 4
           for (int p = 0; p < P; p++) {
             acc[r][p][0] = Step::multiply(acc[r][p][0], x, w[p][0]);
@@ -135,7 +135,7 @@ void multiply_tile(RowWords a, PanelWords b, int64_t steps, const TileOut& out, 
         }
       }
       bs += kPanel;
-      as += Step::kWordsOfA * step_stride;
+      as += Step::kWordsOfA * kStep;
     };
     int64_t s = 0;
     for (; s + 4 <= steps; s += 4) {

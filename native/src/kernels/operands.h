@@ -4,11 +4,10 @@
 // 32 KiB; the one or two panels of a tile stay in the L1 or L2 cache while all row tiles pass over them. A block of a tile of
 // a is 6 KiB and comes from L2.
 //
-//   rows form     a tile row after row, each row contiguous in depth: for operands that are row-major in depth.
-//                 Packed rows are kRowWords apart, 64 bytes more than a block, so that they do not share cache sets.
+//   rows form     a tile row after row, each row contiguous in depth: for operands that are row-major in depth. Floats are such
+//                 a form as they lie, and are not packed. Packed rows are kRowWords apart, 64 bytes more than a block, so that
+//                 they do not share cache sets.
 //   columns form  depth after depth, the tile's rows side by side: for operands of which the depth is the outer dimension.
-//
-// Floats of a are in one of these forms as they lie in memory, and are not packed.
 //
 // bf16 with vdpbf16ps: a word is a pair. Without: bf16 is widened to floats and the two of a pair change places, so that
 // plain fused products run over them in the order of the instruction; both give the same bits.
