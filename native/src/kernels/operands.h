@@ -4,9 +4,9 @@
 // 32 KiB; the one or two panels of a tile stay in the L1 or L2 cache while all row tiles pass over them. A block of a tile of
 // a is 6 KiB and comes from L2.
 //
-//   rows form     a tile row after row, each row contiguous in depth: for operands that are row-major in depth. Floats are such
-//                 a form as they lie, and are not packed. Packed rows are kRowWords apart, 64 bytes more than a block, so that
-//                 they do not share cache sets.
+//   rows form     a tile row after row, each row contiguous in depth: for operands that are row-major in depth. Floats have it as
+//                 they lie, and are not packed. Packed rows are kRowWords apart, 64 bytes more than a block, so that they do not
+//                 share cache sets.
 //   columns form  depth after depth, the tile's rows side by side: for operands of which the depth is the outer dimension.
 //
 // bf16 with vdpbf16ps: a word is a pair. Without: bf16 is widened to floats and the two of a pair change places, so that
@@ -86,6 +86,7 @@ inline void store_first(V v, float* p, int n) {
 // One row in rows form: words_of(count) words at dst.
 template <class Path, class S>
 void pack_row(float* dst, const S* src, int64_t count) {
+  static_assert(sizeof(typename Path::T) == 2, "rows of floats are used as they lie");
   if constexpr (Path::kPairs) {
     bf16* out = reinterpret_cast<bf16*>(dst);
     if constexpr (sizeof(S) == 2) {
@@ -97,15 +98,13 @@ void pack_row(float* dst, const S* src, int64_t count) {
       if (i < count) V::load(src + i, int(count - i)).store(out + i, int(count - i));
     }
     if (count % 2 != 0) out[count] = bf16{0};
-  } else if constexpr (Path::kSwap) {
+  } else {
     int64_t i = 0;
     for (; i + V::kLanes <= count; i += V::kLanes) swap_neighbours(load_for<Path>(src + i, V::kLanes)).store(dst + i);
     if (i < count) {
       const int rest = int(count - i);
       store_first(swap_neighbours(load_for<Path>(src + i, rest)), dst + i, (rest + 1) / 2 * 2);
     }
-  } else {
-    copy_words(dst, src, count);
   }
 }
 
