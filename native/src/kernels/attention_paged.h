@@ -36,7 +36,7 @@ inline int kv_append(g4_stream handle, g4_ptr k_cache, g4_ptr v_cache, g4_cptr k
 }
 
 // Neighbouring sequences that go together: their tables begin with the same `shared` blocks, as those of a prompt's answers do, which
-// are then read once for all of them. Each of several sequences has one query row; one alone has any number.
+// are then read once for all of them. Who has more than one query row shares none and is alone.
 struct Company {
   int64_t first, end;
   int64_t shared;
@@ -60,25 +60,24 @@ struct PagedAttention {
   int64_t query_rows(const Company& company) const { return (cu_q[company.end] - cu_q[company.first]) * group(); }
   const int32_t* table(int64_t sequence) const { return block_table + sequence * max_blocks; }
 
-  // How many blocks that a query row sees whole, the first ones, two sequences have in common.
-  int64_t common_blocks(int64_t a, int64_t b) const {
-    const int64_t most = (std::min(kv_lens[a], kv_lens[b]) - 1) / kBlockKeys;
-    return std::mismatch(table(a), table(a) + most, table(b)).first - table(a);
-  }
+  // Blocks that a decoding sequence's query row sees whole: those that it may share.
+  int64_t whole_blocks(int64_t sequence) const { return rows(sequence) == 1 ? (kv_lens[sequence] - 1) / kBlockKeys : 0; }
 
   // The sequences in companies of at most `most`.
   std::vector<Company> companies(int64_t sequences, int64_t most) const {
     std::vector<Company> all;
     for (int64_t s = 0; s < sequences; s++) {
-      if (!all.empty() && rows(s) == 1 && rows(s - 1) == 1 && s - all.back().first < most) {
+      const int64_t whole = whole_blocks(s);
+      if (!all.empty() && s - all.back().first < most) {
         Company& last = all.back();
-        const int64_t common = common_blocks(last.first, s), shared = s - last.first == 1 ? common : std::min(common, last.shared);
+        const int32_t* const blocks = table(last.first);
+        const int64_t shared = std::mismatch(blocks, blocks + std::min(last.shared, whole), table(s)).first - blocks;
         if (shared > 0) {
           last = {last.first, s + 1, shared};
           continue;
         }
       }
-      all.push_back({s, s + 1, 0});
+      all.push_back({s, s + 1, whole});
     }
     return all;
   }
