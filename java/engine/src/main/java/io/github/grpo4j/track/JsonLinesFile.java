@@ -25,6 +25,11 @@ final class JsonLinesFile implements AutoCloseable {
   JsonLinesFile(Path path, long offset) {
     this.path = path;
     try {
+      if (offset == 0) {
+        // A pipe has no position to set.
+        channel = FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING);
+        return;
+      }
       channel = FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
       if (channel.size() < offset) {
         long size = channel.size();

@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -39,6 +40,25 @@ class JsonlTrackerTest {
       assertEquals("{\"step\":3,\"b\":0.5,\"a\":null,\"n\":12,\"step_time\":2.0,\"time/eval\":1.0}\n",
           Files.readString(folder.resolve("metrics.jsonl")), "written before it is closed");
     }
+  }
+
+  @Test
+  void samplesGoThroughAPipe() throws Exception {
+    Path pipe = folder.resolve("pipe");
+    Assumptions.assumeTrue(Files.isExecutable(Path.of("/usr/bin/mkfifo")), "SKIPPED: needs mkfifo");
+    assertEquals(0, new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor());
+    CompletableFuture<List<String>> read = CompletableFuture.supplyAsync(() -> {
+      try {
+        return Files.readAllLines(pipe);
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    });
+    try (SamplesFile samples = SamplesFile.create(pipe)) {
+      samples.append(sample(1, "four"));
+      samples.append(sample(2, "five"));
+    }
+    assertEquals(2, read.get().size());
   }
 
   @Test
