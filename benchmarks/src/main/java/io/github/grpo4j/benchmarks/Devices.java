@@ -1,8 +1,8 @@
 package io.github.grpo4j.benchmarks;
 
 import io.github.grpo4j.backend.Backend;
-import io.github.grpo4j.train.ModelSession;
-import io.github.grpo4j.train.config.BackendOptions;
+import io.github.grpo4j.config.BackendOptions;
+import io.github.grpo4j.session.ModelSession;
 import java.util.Locale;
 
 /** What a benchmark runs on: the processor with all its cores, or with {@code -jvmArgsAppend -Dgrpo4j.benchmark.device=cuda} a GPU. */

@@ -9,7 +9,7 @@ import io.github.grpo4j.model.LossHead.Inputs;
 import io.github.grpo4j.model.ModelWeights;
 import io.github.grpo4j.model.RandomWeights;
 import io.github.grpo4j.optim.AdamW;
-import io.github.grpo4j.train.GradientPass;
+import io.github.grpo4j.update.GradientPass;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

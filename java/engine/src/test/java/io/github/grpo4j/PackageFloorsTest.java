@@ -13,27 +13,32 @@ import com.tngtech.archunit.lang.ArchRule;
 class PackageFloorsTest {
   @ArchTest
   static final ArchRule FLOORS = layeredArchitecture().consideringOnlyDependenciesInLayers().withOptionalLayers(true)
-      .layer("ground").definedBy(floor("backend", "text", "data"))
-      .layer("model").definedBy(floor("model"))
-      .layer("rollout, optim").definedBy(floor("rollout", "optim"))
-      .layer("reward, grpo, prefix").definedBy(floor("reward", "grpo", "prefix"))
-      .layer("track, train").definedBy(floor("track", "train"))
-      .layer("bench").definedBy(floor("bench"))
-      .whereLayer("ground").mayNotAccessAnyLayer()
-      .whereLayer("model").mayOnlyAccessLayers("ground")
-      .whereLayer("rollout, optim").mayOnlyAccessLayers("ground", "model")
-      .whereLayer("reward, grpo, prefix").mayOnlyAccessLayers("ground", "model", "rollout, optim")
-      .whereLayer("bench").mayNotBeAccessedByAnyLayer()
-      .whereLayer("track, train").mayOnlyAccessLayers("ground", "model", "rollout, optim", "reward, grpo, prefix");
+      .layer("1: backend, text, data").definedBy(packages("backend", "text", "data"))
+      .layer("2: model, episode").definedBy(packages("model", "episode"))
+      .layer("3: rollout, optim, reward").definedBy(packages("rollout", "optim", "reward"))
+      .layer("4: grpo, curriculum").definedBy(packages("grpo", "curriculum"))
+      .layer("5: config, update, track").definedBy(packages("config", "update", "track"))
+      .layer("5: run, session, memory, eval").definedBy(packages("run", "session", "memory", "eval"))
+      .layer("6: train").definedBy(packages("train"))
+      .layer("7: bench").definedBy(packages("bench"))
+      .whereLayer("1: backend, text, data").mayNotAccessAnyLayer()
+      .whereLayer("2: model, episode").mayOnlyAccessLayers("1: backend, text, data")
+      .whereLayer("3: rollout, optim, reward").mayOnlyAccessLayers("1: backend, text, data", "2: model, episode")
+      .whereLayer("4: grpo, curriculum").mayOnlyAccessLayers("1: backend, text, data", "2: model, episode", "3: rollout, optim, reward")
+      .whereLayer("5: config, update, track").mayOnlyAccessLayers(
+          "1: backend, text, data", "2: model, episode", "3: rollout, optim, reward", "4: grpo, curriculum")
+      .whereLayer("5: run, session, memory, eval").mayOnlyBeAccessedByLayers("6: train", "7: bench")
+      .whereLayer("6: train").mayOnlyBeAccessedByLayers("7: bench")
+      .whereLayer("7: bench").mayNotBeAccessedByAnyLayer();
 
   /** Holds packages of one floor apart, too. */
   @ArchTest
   static final ArchRule NO_CYCLES = slices().matching("io.github.grpo4j.(*)..").should().beFreeOfCycles();
 
-  private static String[] floor(String... packages) {
-    String[] identifiers = new String[packages.length];
-    for (int i = 0; i < packages.length; i++) {
-      identifiers[i] = "io.github.grpo4j." + packages[i] + "..";
+  private static String[] packages(String... names) {
+    String[] identifiers = new String[names.length];
+    for (int i = 0; i < names.length; i++) {
+      identifiers[i] = "io.github.grpo4j." + names[i] + "..";
     }
     return identifiers;
   }

@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.grpo4j.train.config.ConfigLoader;
+import io.github.grpo4j.config.ConfigLoader;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.nio.file.Files;

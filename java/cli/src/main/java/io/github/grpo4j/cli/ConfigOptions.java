@@ -1,7 +1,7 @@
 package io.github.grpo4j.cli;
 
-import io.github.grpo4j.train.config.ConfigLoader;
-import io.github.grpo4j.train.config.RunConfig;
+import io.github.grpo4j.config.ConfigLoader;
+import io.github.grpo4j.config.RunConfig;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

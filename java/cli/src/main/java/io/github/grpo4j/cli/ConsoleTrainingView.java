@@ -1,11 +1,11 @@
 package io.github.grpo4j.cli;
 
+import io.github.grpo4j.config.RunConfig;
+import io.github.grpo4j.episode.ScoredEpisode;
 import io.github.grpo4j.rollout.RolloutListener;
+import io.github.grpo4j.run.RunDirectory;
 import io.github.grpo4j.track.Metrics;
-import io.github.grpo4j.train.RunDirectory;
-import io.github.grpo4j.train.ScoredEpisode;
 import io.github.grpo4j.train.Trainer;
-import io.github.grpo4j.train.config.RunConfig;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;

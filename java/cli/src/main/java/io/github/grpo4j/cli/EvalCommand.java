@@ -1,12 +1,12 @@
 package io.github.grpo4j.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.grpo4j.config.RunConfig;
+import io.github.grpo4j.eval.AccuracyInterval;
+import io.github.grpo4j.eval.Evaluation;
+import io.github.grpo4j.eval.Evaluator;
 import io.github.grpo4j.rollout.SamplingParams;
-import io.github.grpo4j.train.AccuracyInterval;
-import io.github.grpo4j.train.Evaluation;
-import io.github.grpo4j.train.Evaluator;
-import io.github.grpo4j.train.ModelLocation;
-import io.github.grpo4j.train.config.RunConfig;
+import io.github.grpo4j.run.ModelLocation;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;

@@ -1,11 +1,11 @@
 package io.github.grpo4j.cli;
 
 import io.github.grpo4j.backend.BackendException;
+import io.github.grpo4j.config.ConfigException;
 import io.github.grpo4j.data.DataException;
 import io.github.grpo4j.model.ModelFormatException;
+import io.github.grpo4j.run.CheckpointException;
 import io.github.grpo4j.text.TextException;
-import io.github.grpo4j.train.CheckpointException;
-import io.github.grpo4j.train.config.ConfigException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.concurrent.CancellationException;

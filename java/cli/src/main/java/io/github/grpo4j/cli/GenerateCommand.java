@@ -1,16 +1,16 @@
 package io.github.grpo4j.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.grpo4j.episode.Episode;
 import io.github.grpo4j.model.CausalLm;
-import io.github.grpo4j.rollout.Episode;
 import io.github.grpo4j.rollout.Generator;
 import io.github.grpo4j.rollout.RolloutListener;
 import io.github.grpo4j.rollout.RolloutRequest;
 import io.github.grpo4j.rollout.RolloutStats;
 import io.github.grpo4j.rollout.SamplingParams;
+import io.github.grpo4j.session.ModelSession;
 import io.github.grpo4j.text.StreamingDecoder;
 import io.github.grpo4j.text.Tokenizer;
-import io.github.grpo4j.train.ModelSession;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.util.List;

@@ -2,9 +2,9 @@ package io.github.grpo4j.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.grpo4j.model.ModelConfig;
-import io.github.grpo4j.train.Inspection;
-import io.github.grpo4j.train.Inspection.CheckpointFacts;
-import io.github.grpo4j.train.Inspection.TokenizerFacts;
+import io.github.grpo4j.run.Inspection;
+import io.github.grpo4j.run.Inspection.CheckpointFacts;
+import io.github.grpo4j.run.Inspection.TokenizerFacts;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;

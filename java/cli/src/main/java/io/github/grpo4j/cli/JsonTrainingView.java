@@ -1,7 +1,7 @@
 package io.github.grpo4j.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.github.grpo4j.train.RunDirectory;
+import io.github.grpo4j.run.RunDirectory;
 import io.github.grpo4j.train.Trainer;
 import java.io.PrintStream;
 import java.nio.file.Path;

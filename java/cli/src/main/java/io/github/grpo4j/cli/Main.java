@@ -1,6 +1,6 @@
 package io.github.grpo4j.cli;
 
-import io.github.grpo4j.train.IoReason;
+import io.github.grpo4j.run.IoReason;
 import java.io.IOException;
 import java.io.OutputStreamWriter;
 import java.io.PrintStream;

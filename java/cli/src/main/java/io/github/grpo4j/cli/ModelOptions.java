@@ -1,10 +1,10 @@
 package io.github.grpo4j.cli;
 
 import io.github.grpo4j.backend.DType;
-import io.github.grpo4j.train.ModelLocation;
-import io.github.grpo4j.train.ModelSession;
-import io.github.grpo4j.train.config.BackendOptions;
-import io.github.grpo4j.train.config.BackendOptions.Device;
+import io.github.grpo4j.config.BackendOptions;
+import io.github.grpo4j.config.BackendOptions.Device;
+import io.github.grpo4j.run.ModelLocation;
+import io.github.grpo4j.session.ModelSession;
 import picocli.CommandLine.Option;
 
 /** Options of every command that runs a model. */

@@ -2,10 +2,10 @@ package io.github.grpo4j.cli;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.github.grpo4j.train.MachineMemory;
-import io.github.grpo4j.train.MemoryPlan;
-import io.github.grpo4j.train.MemoryPlan.Memory;
-import io.github.grpo4j.train.config.RunConfig;
+import io.github.grpo4j.config.RunConfig;
+import io.github.grpo4j.memory.MachineMemory;
+import io.github.grpo4j.memory.MemoryPlan;
+import io.github.grpo4j.memory.MemoryPlan.Memory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;

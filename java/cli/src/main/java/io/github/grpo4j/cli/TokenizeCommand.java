@@ -2,8 +2,8 @@ package io.github.grpo4j.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.grpo4j.data.DataException;
+import io.github.grpo4j.run.ModelLocation;
 import io.github.grpo4j.text.Tokenizer;
-import io.github.grpo4j.train.ModelLocation;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;

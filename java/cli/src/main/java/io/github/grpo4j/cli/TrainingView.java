@@ -1,6 +1,6 @@
 package io.github.grpo4j.cli;
 
-import io.github.grpo4j.train.RunDirectory;
+import io.github.grpo4j.run.RunDirectory;
 import io.github.grpo4j.train.Trainer;
 import io.github.grpo4j.train.TrainingListener;
 

@@ -1,9 +1,10 @@
 package io.github.grpo4j.bench;
 
-import io.github.grpo4j.grpo.Aggregation;
-import io.github.grpo4j.grpo.Clipping;
-import io.github.grpo4j.grpo.Kl;
-import io.github.grpo4j.grpo.Objective;
+import io.github.grpo4j.grpo.loss.Aggregation;
+import io.github.grpo4j.grpo.loss.Clipping;
+import io.github.grpo4j.grpo.loss.Kl;
+import io.github.grpo4j.grpo.loss.Objective;
+import io.github.grpo4j.memory.MachineMemory;
 import io.github.grpo4j.model.CausalLm;
 import io.github.grpo4j.model.Gradients;
 import io.github.grpo4j.model.ModelWeights;
@@ -12,9 +13,8 @@ import io.github.grpo4j.rollout.Generator;
 import io.github.grpo4j.rollout.RolloutListener;
 import io.github.grpo4j.rollout.RolloutRequest;
 import io.github.grpo4j.rollout.SamplingParams;
-import io.github.grpo4j.train.GradientPass;
-import io.github.grpo4j.train.MachineMemory;
-import io.github.grpo4j.train.PolicyUpdate;
+import io.github.grpo4j.update.GradientPass;
+import io.github.grpo4j.update.PolicyUpdate;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;

@@ -2,7 +2,7 @@
  * Group-relative policy optimization: from rewards to advantages, and from advantages to the loss of each token.
  *
  * <p>Plain Java over small arrays; the one heavy computation, the loss's derivative with respect to logits, is the fused
- * kernel {@link io.github.grpo4j.backend.Backend#policyLoss}, which {@link io.github.grpo4j.grpo.TokenObjective} mirrors and
+ * kernel {@link io.github.grpo4j.backend.Backend#policyLoss}, which {@link io.github.grpo4j.grpo.loss.TokenObjective} mirrors and
  * is tested against.
  *
  * <pre>

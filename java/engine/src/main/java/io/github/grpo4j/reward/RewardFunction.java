@@ -1,5 +1,7 @@
 package io.github.grpo4j.reward;
 
+import io.github.grpo4j.episode.Reward;
+
 /**
  * Scores one completion. Implementations are pure and thread-safe: the same completion always gets the same reward, so a
  * resumed run equals an uninterrupted one. They must take bounded time on any text, a megabyte of brackets included.

@@ -1,5 +1,6 @@
 package io.github.grpo4j.reward;
 
+import io.github.grpo4j.episode.Reward;
 import java.math.BigDecimal;
 
 /**

@@ -1,6 +1,8 @@
 package io.github.grpo4j.rollout;
 
 import io.github.grpo4j.backend.Backend;
+import io.github.grpo4j.episode.Episode;
+import io.github.grpo4j.episode.FinishReason;
 import io.github.grpo4j.model.BlockAllocator;
 import java.util.Arrays;
 

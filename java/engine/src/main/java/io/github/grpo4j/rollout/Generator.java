@@ -5,6 +5,8 @@ import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.SamplingSettings;
 import io.github.grpo4j.backend.Tensor;
+import io.github.grpo4j.episode.Episode;
+import io.github.grpo4j.episode.FinishReason;
 import io.github.grpo4j.model.BlockAllocator;
 import io.github.grpo4j.model.CausalLm;
 import io.github.grpo4j.model.KvCache;

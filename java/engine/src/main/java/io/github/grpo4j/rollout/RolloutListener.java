@@ -1,5 +1,7 @@
 package io.github.grpo4j.rollout;
 
+import io.github.grpo4j.episode.Episode;
+
 /** Follows a rollout while it runs, on the rollout's own thread. */
 public interface RolloutListener {
   RolloutListener NONE = new RolloutListener() {};

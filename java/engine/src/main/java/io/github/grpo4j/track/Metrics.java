@@ -2,10 +2,10 @@ package io.github.grpo4j.track;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.github.grpo4j.grpo.Advantages;
-import io.github.grpo4j.grpo.ObjectiveMetrics;
-import io.github.grpo4j.grpo.RewardStatistics;
-import io.github.grpo4j.reward.Reward;
+import io.github.grpo4j.episode.Reward;
+import io.github.grpo4j.grpo.credit.Advantages;
+import io.github.grpo4j.grpo.credit.RewardStatistics;
+import io.github.grpo4j.grpo.loss.ObjectiveMetrics;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;

@@ -1,5 +1,7 @@
 package io.github.grpo4j.track;
 
+import io.github.grpo4j.episode.ScoredEpisode;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -32,4 +34,15 @@ public record Sample(
   public static final String TRAIN = "train";
   public static final String EVAL_GREEDY = "eval_greedy";
   public static final String EVAL_SAMPLED = "eval_sampled";
+
+  /** A scored episode as a row of the table. */
+  public static Sample of(int step, String split, ScoredEpisode scored) {
+    return new Sample(step, split, scored.problem().index(), scored.problem().question(), scored.problem().answer(),
+        scored.episode().text(), scored.reward().extractedAnswer(), scored.reward().total(), scored.reward().components(),
+        scored.episode().tokenIds().length, scored.episode().finished());
+  }
+
+  public static List<Sample> of(int step, String split, List<ScoredEpisode> episodes) {
+    return episodes.stream().map(scored -> of(step, split, scored)).toList();
+  }
 }

@@ -1,26 +1,37 @@
 package io.github.grpo4j.train;
 
 import io.github.grpo4j.backend.TokenLoss;
+import io.github.grpo4j.config.DataOptions;
+import io.github.grpo4j.config.RunConfig;
+import io.github.grpo4j.config.SftOptions;
 import io.github.grpo4j.data.BatchOrder;
 import io.github.grpo4j.data.DataException;
 import io.github.grpo4j.data.Dataset;
 import io.github.grpo4j.data.EncodedPrompts;
 import io.github.grpo4j.data.Problem;
 import io.github.grpo4j.data.SyntheticArithmetic;
+import io.github.grpo4j.eval.Evaluator;
+import io.github.grpo4j.eval.RunEvaluation;
+import io.github.grpo4j.memory.MemoryMetrics;
+import io.github.grpo4j.memory.MemoryPlan;
+import io.github.grpo4j.memory.RolloutLimits;
 import io.github.grpo4j.model.CausalLm;
 import io.github.grpo4j.model.Gradients;
 import io.github.grpo4j.model.LossHead.Inputs;
 import io.github.grpo4j.model.LossHead.Scores;
 import io.github.grpo4j.optim.AdamW;
 import io.github.grpo4j.optim.LearningRateSchedule;
+import io.github.grpo4j.reward.EpisodeScorer;
 import io.github.grpo4j.rollout.Generator;
+import io.github.grpo4j.run.RunDirectory;
+import io.github.grpo4j.session.ModelSession;
+import io.github.grpo4j.session.Resources;
+import io.github.grpo4j.session.TrainingData;
 import io.github.grpo4j.track.JsonlTracker;
 import io.github.grpo4j.track.Metrics;
-import io.github.grpo4j.train.GradientPass.Sample;
 import io.github.grpo4j.train.TrainingListener.Phase;
-import io.github.grpo4j.train.config.DataOptions;
-import io.github.grpo4j.train.config.RunConfig;
-import io.github.grpo4j.train.config.SftOptions;
+import io.github.grpo4j.update.GradientPass;
+import io.github.grpo4j.update.GradientPass.Sample;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -66,7 +77,7 @@ public final class SftTrainer implements AutoCloseable {
       Generator generator = resources.own(new Generator(model, RolloutLimits.of(config, model.config(), longest, config.episodesPerStep()),
           session.stopIds(), session.tokenizer().vocabUsed(), session.tokenizer()::decode));
       this.evaluation = new RunEvaluation(
-          config, new Evaluator(generator, EpisodeScorer.of(config, session.tokenizer()), config.training().seed()), evalProblems);
+          config, new Evaluator(generator, session.scorer(config), config.training().seed()), evalProblems);
       this.pass = resources.own(new GradientPass(model, config.training().microBatchTokens(), longest,
           CausalLm.Recompute.valueOf(config.training().recompute().name())));
       this.gradients = resources.own(new Gradients(session.backend(), session.weights()));
@@ -126,7 +137,7 @@ public final class SftTrainer implements AutoCloseable {
       step++;
       step(step);
     }
-    directory.saveFinalModel(session);
+    directory.saveFinalModel(session.state());
     return step == options.steps() ? Trainer.Outcome.COMPLETED : Trainer.Outcome.STOPPED;
   }
 

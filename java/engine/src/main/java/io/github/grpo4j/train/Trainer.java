@@ -1,31 +1,48 @@
 package io.github.grpo4j.train;
 
 import io.github.grpo4j.backend.Backend;
+import io.github.grpo4j.config.OptimizerOptions;
+import io.github.grpo4j.config.RolloutOptions;
+import io.github.grpo4j.config.RunConfig;
+import io.github.grpo4j.config.TrainingOptions;
 import io.github.grpo4j.data.BatchOrder;
 import io.github.grpo4j.data.Dataset;
 import io.github.grpo4j.data.EncodedPrompts;
 import io.github.grpo4j.data.Problem;
-import io.github.grpo4j.grpo.Advantages;
-import io.github.grpo4j.grpo.GroupedRewards;
-import io.github.grpo4j.grpo.ObjectiveMetrics;
+import io.github.grpo4j.episode.Episode;
+import io.github.grpo4j.episode.Reward;
+import io.github.grpo4j.episode.ScoredEpisode;
+import io.github.grpo4j.eval.Evaluator;
+import io.github.grpo4j.eval.RunEvaluation;
+import io.github.grpo4j.grpo.credit.Advantages;
+import io.github.grpo4j.grpo.credit.GroupedRewards;
+import io.github.grpo4j.grpo.loss.ObjectiveMetrics;
+import io.github.grpo4j.memory.MemoryMetrics;
+import io.github.grpo4j.memory.MemoryPlan;
+import io.github.grpo4j.memory.RolloutLimits;
 import io.github.grpo4j.model.CausalLm;
 import io.github.grpo4j.model.Gradients;
 import io.github.grpo4j.model.ModelDirectory;
 import io.github.grpo4j.optim.AdamW;
 import io.github.grpo4j.optim.LearningRateSchedule;
-import io.github.grpo4j.reward.Reward;
-import io.github.grpo4j.rollout.Episode;
+import io.github.grpo4j.reward.EpisodeScorer;
 import io.github.grpo4j.rollout.Generator;
 import io.github.grpo4j.rollout.RolloutRequest;
 import io.github.grpo4j.rollout.SamplingParams;
+import io.github.grpo4j.run.ModelLocation;
+import io.github.grpo4j.run.RunDirectory;
+import io.github.grpo4j.run.RunState;
+import io.github.grpo4j.session.ModelSession;
+import io.github.grpo4j.session.Resources;
+import io.github.grpo4j.session.TrainingData;
 import io.github.grpo4j.track.JsonlTracker;
 import io.github.grpo4j.track.Metrics;
+import io.github.grpo4j.track.Sample;
 import io.github.grpo4j.track.Tracker;
 import io.github.grpo4j.train.TrainingListener.Phase;
-import io.github.grpo4j.train.config.OptimizerOptions;
-import io.github.grpo4j.train.config.RolloutOptions;
-import io.github.grpo4j.train.config.RunConfig;
-import io.github.grpo4j.train.config.TrainingOptions;
+import io.github.grpo4j.update.GradientPass;
+import io.github.grpo4j.update.PolicyUpdate;
+import io.github.grpo4j.update.ReferencePolicy;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -97,15 +114,15 @@ public final class Trainer implements AutoCloseable {
       CausalLm model = resources.own(new CausalLm(backend, session.weights(), longest));
       this.generator = resources.own(new Generator(model, RolloutLimits.of(config, model.config(), longest, config.episodesPerStep()),
           session.stopIds(), session.tokenizer().vocabUsed(), session.tokenizer()::decode));
-      this.scorer = EpisodeScorer.of(config, session.tokenizer());
+      this.scorer = session.scorer(config);
       this.evaluation = new RunEvaluation(config, new Evaluator(generator, scorer, training.seed()), evalProblems);
       GradientPass pass = resources.own(
           new GradientPass(model, training.microBatchTokens(), longest, CausalLm.Recompute.valueOf(training.recompute().name())));
       Gradients gradients = resources.own(new Gradients(backend, session.weights()));
       this.optimizer = resources.own(new AdamW(backend, session.weights(), settings(config.optimizer()), config.optimizer().placement()));
       this.update = new PolicyUpdate(pass, gradients, optimizer, config.objective(), (float) rollout.temperature());
-      this.reference = config.objective().kl().isUsed() ? resources.own(new ReferencePolicy(session, config, longest)) : null;
-      this.state = directory.resume(config, session, optimizer, trainData.sha256());
+      this.reference = config.objective().kl().isUsed() ? resources.own(referencePolicy(longest)) : null;
+      this.state = directory.resume(config, session.state(), optimizer, trainData.sha256());
       this.tracker = resources.own(JsonlTracker.resume(directory.path(), state.trackerOffsets()));
       // Model files stay mapped until a collection finds their buffers: twice the model where a checkpoint was loaded over it.
       System.gc();
@@ -118,6 +135,11 @@ public final class Trainer implements AutoCloseable {
   /** Opens model, data and run directory, and goes on from a checkpoint where {@code training.resume} says so. */
   public static Trainer open(RunConfig config, TrainingListener listener) {
     return new Trainer(config, listener);
+  }
+
+  private ReferencePolicy referencePolicy(int longest) {
+    return new ReferencePolicy(session.backend(), ModelDirectory.load(session.backend(), session.directory(), config.model().dtype()),
+        config.training().microBatchTokens(), longest, (float) config.rollout().temperature());
   }
 
   static AdamW.Settings settings(OptimizerOptions options) {
@@ -182,7 +204,7 @@ public final class Trainer implements AutoCloseable {
     boolean complete = state.step() >= totalSteps;
     checkpoint();
     if (complete) {
-      directory.saveFinalModel(session);
+      directory.saveFinalModel(session.state());
     }
     return complete ? Outcome.COMPLETED : Outcome.STOPPED;
   }
@@ -222,7 +244,7 @@ public final class Trainer implements AutoCloseable {
     metrics.put(Metrics.TRAIN_TOKENS_PER_S, updateSeconds == 0 ? 0 : updated.trainedTokens / updateSeconds);
     metrics.put(Metrics.TIME + "rollout", rolloutSeconds);
     metrics.put(Metrics.TIME + "update", updateSeconds);
-    tracker.samples(Samples.of(step, scored));
+    tracker.samples(Sample.of(step, Sample.TRAIN, scored));
     metrics.put(Metrics.STEP_TIME, seconds(start));
     MemoryMetrics.putInto(metrics, session.backend());
     state = new RunState(step, state.optimizerSteps() + updated.count, state.numTokens() + tokens, state.skippedUpdates() + updated.skipped,
@@ -349,7 +371,7 @@ public final class Trainer implements AutoCloseable {
   private void checkpoint() {
     listener.phase(state.step(), Phase.CHECKPOINT);
     state = state.withTrackerOffsets(tracker.offsets());
-    directory.checkpoint(state, config, session, optimizer).ifPresent(folder -> listener.checkpoint(state.step(), folder));
+    directory.checkpoint(state, config, session.state(), optimizer).ifPresent(folder -> listener.checkpoint(state.step(), folder));
   }
 
   private static boolean[] finished(List<ScoredEpisode> scored) {

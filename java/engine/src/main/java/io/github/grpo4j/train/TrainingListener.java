@@ -1,5 +1,6 @@
 package io.github.grpo4j.train;
 
+import io.github.grpo4j.episode.ScoredEpisode;
 import io.github.grpo4j.rollout.RolloutListener;
 import java.nio.file.Path;
 import java.util.List;

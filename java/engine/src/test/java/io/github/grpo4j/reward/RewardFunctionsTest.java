@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.grpo4j.episode.Reward;
 import io.github.grpo4j.testing.LargeAssets;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.grpo4j.backend.Backend;
+import io.github.grpo4j.episode.Episode;
+import io.github.grpo4j.episode.FinishReason;
 import io.github.grpo4j.model.KvCache;
 import io.github.grpo4j.rollout.Generator.Limits;
 import io.github.grpo4j.rollout.Generator.Rollout;

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.grpo4j.backend.DType;
+import io.github.grpo4j.episode.Episode;
 import io.github.grpo4j.model.CausalLm.Recompute;
 import io.github.grpo4j.model.KvCache;
 import io.github.grpo4j.model.LossHead.Scores;
@@ -14,8 +15,8 @@ import io.github.grpo4j.rollout.Generator.Limits;
 import io.github.grpo4j.rollout.Generator.Rollout;
 import io.github.grpo4j.testing.OpenModel;
 import io.github.grpo4j.testing.TestBackends;
-import io.github.grpo4j.train.GradientPass;
-import io.github.grpo4j.train.GradientPass.Sample;
+import io.github.grpo4j.update.GradientPass;
+import io.github.grpo4j.update.GradientPass.Sample;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.grpo4j.backend.DType;
+import io.github.grpo4j.episode.Episode;
 import io.github.grpo4j.testing.Fixtures;
 import io.github.grpo4j.testing.OpenModel;
 import java.io.IOException;

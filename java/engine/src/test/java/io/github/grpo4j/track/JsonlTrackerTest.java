@@ -8,8 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.github.grpo4j.grpo.Advantages;
-import io.github.grpo4j.reward.Reward;
+import io.github.grpo4j.episode.Reward;
+import io.github.grpo4j.grpo.credit.Advantages;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

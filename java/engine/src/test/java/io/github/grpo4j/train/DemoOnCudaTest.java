@@ -3,12 +3,13 @@ package io.github.grpo4j.train;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import io.github.grpo4j.rollout.Episode;
+import io.github.grpo4j.config.ConfigLoader;
+import io.github.grpo4j.config.RunConfig;
+import io.github.grpo4j.episode.Episode;
+import io.github.grpo4j.episode.ScoredEpisode;
 import io.github.grpo4j.testing.Accuracy;
 import io.github.grpo4j.testing.TestBackends;
 import io.github.grpo4j.track.Metrics;
-import io.github.grpo4j.train.config.ConfigLoader;
-import io.github.grpo4j.train.config.RunConfig;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

@@ -7,10 +7,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.grpo4j.config.ConfigLoader;
+import io.github.grpo4j.config.RunConfig;
+import io.github.grpo4j.run.CheckpointException;
 import io.github.grpo4j.testing.TestBackends;
 import io.github.grpo4j.track.Metrics;
-import io.github.grpo4j.train.config.ConfigLoader;
-import io.github.grpo4j.train.config.RunConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

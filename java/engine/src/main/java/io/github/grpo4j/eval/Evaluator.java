@@ -1,0 +1,82 @@
+package io.github.grpo4j.eval;
+
+import io.github.grpo4j.data.EncodedPrompts;
+import io.github.grpo4j.episode.Episode;
+import io.github.grpo4j.episode.Reward;
+import io.github.grpo4j.episode.ScoredEpisode;
+import io.github.grpo4j.reward.EpisodeScorer;
+import io.github.grpo4j.rollout.Generator;
+import io.github.grpo4j.rollout.RolloutListener;
+import io.github.grpo4j.rollout.RolloutRequest;
+import io.github.grpo4j.rollout.RolloutStats;
+import io.github.grpo4j.rollout.SamplingParams;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+
+/**
+ * Measures accuracy on held-out problems. Random numbers come from a stream of their own, and the same ones at every
+ * evaluation: evaluating or not never changes training, and two evaluations differ by the model alone.
+ */
+public final class Evaluator {
+  /**
+   * @param accuracy of the final answers, over all answers of all problems
+   * @param format how well answers keep the asked form, on average
+   * @param finished share of answers that the model ended itself
+   * @param meanTokens length of an answer
+   */
+  public record Result(
+      AccuracyInterval accuracy, double format, double finished, double meanTokens, List<ScoredEpisode> answers, RolloutStats stats) {}
+
+  /** Sets the evaluation's random numbers apart from those of the rollouts of a run with the same seed. */
+  private static final long STREAM = 0x6576616C75617465L;
+
+  private final Generator generator;
+  private final EpisodeScorer scorer;
+  private final long seed;
+
+  public Evaluator(Generator generator, EpisodeScorer scorer, long seed) {
+    this.generator = generator;
+    this.scorer = scorer;
+    this.seed = seed ^ STREAM;
+  }
+
+  /** @param answers drawn per problem; 1 for greedy decoding, which would give the same one again */
+  public Result evaluate(EncodedPrompts problems, SamplingParams params, int answers, RolloutListener listener) {
+    return evaluate(problems, params, answers, listener, scored -> {});
+  }
+
+  /** @param answered gets every answer when it ends */
+  public Result evaluate(EncodedPrompts problems, SamplingParams params, int answers, RolloutListener listener, Consumer<ScoredEpisode> answered) {
+    List<RolloutRequest> requests = new ArrayList<>();
+    for (int i = 0; i < problems.size(); i++) {
+      requests.add(new RolloutRequest(problems.get(i).problem().index(), problems.get(i).ids(), answers));
+    }
+    ScoredEpisode[] inOrder = new ScoredEpisode[problems.size() * answers];
+    Generator.Rollout rollout = generator.generate(requests, params, seed, 0, new RolloutListener() {
+      @Override
+      public void token(int request, int answer, int tokenId) {
+        listener.token(request, answer, tokenId);
+      }
+
+      @Override
+      public void ended(int request, int answer, Episode episode) {
+        ScoredEpisode scored = scorer.score(problems.get(request).problem(), request, episode);
+        inOrder[request * answers + answer] = scored;
+        answered.accept(scored);
+        listener.ended(request, answer, episode);
+      }
+
+      @Override
+      public void progress(int finished, int total, long newTokens) {
+        listener.progress(finished, total, newTokens);
+      }
+    });
+    List<ScoredEpisode> scored = List.of(inOrder);
+    int right = (int) scored.stream().filter(episode -> episode.reward().correct()).count();
+    double format = scored.stream().mapToDouble(episode -> episode.reward().components().getOrDefault(Reward.FORMAT, 0.0)).average().orElse(0);
+    double finished = scored.stream().mapToInt(episode -> episode.episode().finished() ? 1 : 0).average().orElse(0);
+    double meanTokens = scored.stream().mapToInt(episode -> episode.episode().tokenIds().length).average().orElse(0);
+    return new Result(AccuracyInterval.of(right, scored.size()), format, finished, meanTokens, scored, rollout.stats());
+  }
+}

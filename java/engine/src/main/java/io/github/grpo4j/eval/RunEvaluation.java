@@ -1,0 +1,55 @@
+package io.github.grpo4j.eval;
+
+import io.github.grpo4j.config.RunConfig;
+import io.github.grpo4j.data.EncodedPrompts;
+import io.github.grpo4j.episode.ScoredEpisode;
+import io.github.grpo4j.rollout.RolloutListener;
+import io.github.grpo4j.rollout.SamplingParams;
+import io.github.grpo4j.track.Metrics;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Supplier;
+
+/** The evaluations of a training run: greedy answers to the held-out problems, and sampled ones where asked for. */
+public final class RunEvaluation {
+  /** What one evaluation found. */
+  public record Measured(Evaluator.Result greedy, Optional<Evaluator.Result> sampled) {
+    public void putInto(Metrics metrics) {
+      metrics.put(Metrics.EVAL_ACCURACY_GREEDY, greedy.accuracy().accuracy());
+      metrics.put(Metrics.EVAL_MEAN_LENGTH, greedy.meanTokens());
+      sampled.ifPresent(result -> metrics.put(Metrics.EVAL_ACCURACY_SAMPLED, result.accuracy().accuracy()));
+    }
+
+    public List<ScoredEpisode> sampledAnswers() {
+      return sampled.map(Evaluator.Result::answers).orElse(List.of());
+    }
+  }
+
+  private final Evaluator evaluator;
+  private final EncodedPrompts problems;
+  private final int interval;
+  private final int samples;
+  private final SamplingParams greedy;
+  private final SamplingParams sampling;
+
+  public RunEvaluation(RunConfig config, Evaluator evaluator, EncodedPrompts problems) {
+    int maxNewTokens = config.rollout().maxNewTokens();
+    this.evaluator = evaluator;
+    this.problems = problems;
+    this.interval = config.training().evalInterval();
+    this.samples = config.training().evalSamples();
+    this.greedy = SamplingParams.greedy(maxNewTokens);
+    this.sampling = SamplingParams.atTemperature((float) config.rollout().temperature(), maxNewTokens);
+  }
+
+  /** Whether step {@code step} of {@code total} ends with an evaluation; step 0 is the model before any update. */
+  public boolean isDue(int step, int total) {
+    return interval > 0 && (step % interval == 0 || step == total);
+  }
+
+  /** @param listeners one for each of the rollouts */
+  public Measured measure(Supplier<RolloutListener> listeners) {
+    Evaluator.Result first = evaluator.evaluate(problems, greedy, 1, listeners.get());
+    return new Measured(first, samples == 0 ? Optional.empty() : Optional.of(evaluator.evaluate(problems, sampling, samples, listeners.get())));
+  }
+}

@@ -1,8 +1,0 @@
-package io.github.grpo4j.train.config;
-
-/** A configuration that cannot be run. The message is a sentence for its author: where, which option, what is allowed. */
-public final class ConfigException extends RuntimeException {
-  public ConfigException(String message) {
-    super(message);
-  }
-}

@@ -1,0 +1,33 @@
+package io.github.grpo4j.update;
+
+/**
+ * How far the training forward pass is from the log-probs that the rollout stored for the same weights. 0 on the CPU; anything
+ * else means that the two passes do not compute the same model, and ratios then carry noise.
+ */
+public final class MismatchMeter {
+  private double max;
+  private double sum;
+  private long count;
+
+  void add(float[] training, float[] rollout) {
+    for (int t = 0; t < training.length; t++) {
+      double difference = Math.abs((double) training[t] - rollout[t]);
+      // Math.max keeps a NaN, which must not pass as "no difference".
+      max = Math.max(max, difference);
+      sum += difference;
+      count++;
+    }
+  }
+
+  public double max() {
+    return max;
+  }
+
+  public double mean() {
+    return count == 0 ? 0 : sum / count;
+  }
+
+  public boolean isEmpty() {
+    return count == 0;
+  }
+}

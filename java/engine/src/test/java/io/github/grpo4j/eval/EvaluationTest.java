@@ -1,0 +1,62 @@
+package io.github.grpo4j.eval;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.grpo4j.config.ConfigLoader;
+import io.github.grpo4j.config.RunConfig;
+import io.github.grpo4j.rollout.RolloutListener;
+import io.github.grpo4j.rollout.SamplingParams;
+import io.github.grpo4j.testing.TestBackends;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.CancellationException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Measuring a model writes answers when they end, so that stopping loses none. */
+class EvaluationTest {
+  private static final int PROBLEMS = TestBackends.sized(12, 3);
+  private static final RunConfig CONFIG = ConfigLoader.parse("""
+      model: {path: "builtin:tiny"}
+      data: {kind: synthetic, eval_limit: %d, max_prompt_tokens: 96}
+      prompt: {chat: false, system: "", user: "{question}\\n", response_prefix: ""}
+      rollout: {max_new_tokens: 24, max_batch: 2}
+      reward: {kind: gsm8k}
+      """.formatted(PROBLEMS), "test", List.of());
+
+  @TempDir Path folder;
+
+  @Test
+  void aStoppedEvaluationKeepsTheAnswersThatEnded() throws IOException {
+    Path whole = folder.resolve("whole.jsonl");
+    Path stopped = folder.resolve("stopped.jsonl");
+    int[] ended = new int[1];
+    RolloutListener stopSoon = new RolloutListener() {
+      @Override
+      public void progress(int finished, int total, long newTokens) {
+        assertEquals(PROBLEMS, total);
+        if (finished >= PROBLEMS / 2) {
+          ended[0] = finished;
+          throw new CancellationException();
+        }
+      }
+    };
+    try (Evaluation evaluation = Evaluation.open(CONFIG, 1)) {
+      SamplingParams greedy = SamplingParams.greedy(24);
+      Evaluator.Result result = evaluation.run(greedy, RolloutListener.NONE, whole);
+      assertEquals(PROBLEMS, result.answers().size());
+      assertEquals(List.of(0, PROBLEMS - 1), List.of(result.answers().get(0).group(), result.answers().get(PROBLEMS - 1).group()),
+          "in the order of the problems, whichever ended first");
+      assertThrows(CancellationException.class, () -> evaluation.run(greedy, stopSoon, stopped));
+      assertEquals(result.accuracy(), evaluation.run(greedy, RolloutListener.NONE).accuracy(), "it can go on after a stop");
+    }
+    List<String> all = Files.readAllLines(whole);
+    assertEquals(PROBLEMS, all.size());
+    assertTrue(ended[0] < PROBLEMS, "stopped before the end");
+    assertEquals(all.subList(0, ended[0]), Files.readAllLines(stopped));
+  }
+}

@@ -1,0 +1,159 @@
+package io.github.grpo4j.grpo.loss;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.grpo4j.backend.TokenLoss;
+import io.github.grpo4j.model.safetensors.SafetensorsFile;
+import io.github.grpo4j.testing.Accuracy;
+import io.github.grpo4j.testing.Fixtures;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.TestFactory;
+
+/** Losses, gradients and metrics of TRL's own trainer. */
+@Tag("fixtures")
+class ObjectiveFixtureTest {
+  /** Objectives that this engine does not have: their cases are left out. */
+  private static final Set<String> OTHER_LOSS_TYPES = Set.of("cispo", "sapo", "vespo");
+
+  private final JsonNode cases = Fixtures.json("grpo/losses.json").get("cases");
+
+  ObjectiveFixtureTest() throws IOException {}
+
+  private static boolean exists(JsonNode config) {
+    return !OTHER_LOSS_TYPES.contains(config.get("loss_type").asText())
+        && config.get("top_entropy_quantile").asDouble() == 1
+        && config.get("off_policy_mask_threshold").isNull();
+  }
+
+  @TestFactory
+  List<DynamicTest> cases() {
+    List<DynamicTest> tests = new ArrayList<>();
+    for (Iterator<String> names = cases.fieldNames(); names.hasNext(); ) {
+      String name = names.next();
+      if (exists(cases.get(name).get("config"))) {
+        tests.add(DynamicTest.dynamicTest(name, () -> check(name)));
+      }
+    }
+    assertFalse(tests.isEmpty());
+    return tests;
+  }
+
+  private void check(String name) throws IOException {
+    String set = name.substring(0, name.indexOf('.'));
+    try (SafetensorsFile tensors = Fixtures.open("grpo/losses_" + set + ".safetensors")) {
+      check(name, tensors);
+    }
+  }
+
+  private void check(String name, SafetensorsFile tensors) throws IOException {
+    JsonNode config = cases.get(name).get("config");
+    int rows = Math.toIntExact(tensors.info("in.new").shape()[0]);
+    int width = Math.toIntExact(tensors.info("in.new").shape()[1]);
+
+    Objective objective = objective(config);
+    int[] cuSeqlens = new int[rows + 1];
+    for (int b = 0; b <= rows; b++) {
+      cuSeqlens[b] = b * width;
+    }
+    boolean[] mask = mask(tensors, config.get("use_tool_mask").asBoolean());
+    float[] weight = weights(config, objective.aggregation(), cuSeqlens, mask);
+    TokenBatch batch = new TokenBatch(cuSeqlens, tensors.floats("in.new"),
+        config.get("on_policy").asBoolean() ? null : tensors.floats("in.old"), tensors.floats("in.ref"),
+        tensors.floats("in.entropy"), advantages(tensors, config, cuSeqlens), weight);
+    TokenObjective.Evaluation result = new TokenObjective(objective).evaluate(batch);
+
+    assertEquals(tensors.doubles(name + ".loss")[0], result.loss(), 1e-5, "loss");
+    double[] tokenLoss = tensors.doubles(name + ".per_token_loss");
+    int perLoss = rows * width / tokenLoss.length;
+    for (int i = 0; i < rows * width; i++) {
+      if (mask[i]) {
+        assertEquals(tokenLoss[i / perLoss], result.tokenLoss()[i], 1e-5, "loss of token " + i);
+      }
+    }
+    Accuracy.assertRelative("dnew", tensors.doubles(name + ".dnew"), result.dLogprob(), 1e-5);
+    if (tensors.contains(name + ".dentropy")) {
+      Accuracy.assertRelative("dentropy", tensors.doubles(name + ".dentropy"), result.dEntropy(), 1e-5);
+    }
+    JsonNode metrics = cases.get(name).get("metrics");
+    Map<String, Double> found = result.metrics().toMap();
+    for (Iterator<String> keys = metrics.fieldNames(); keys.hasNext(); ) {
+      String key = keys.next();
+      if (key.equals("entropy_coef")) {
+        assertEquals(metrics.get(key).asDouble(), objective.entropyCoef());
+      } else {
+        assertTrue(found.containsKey(key), "metric " + key + " is missing");
+        assertEquals(metrics.get(key).asDouble(), found.get(key), 1e-6, key);
+      }
+    }
+  }
+
+  private static Objective objective(JsonNode config) {
+    double epsilon = config.get("epsilon").asDouble();
+    double epsilonHigh = config.get("epsilon_high").isNull() ? epsilon : config.get("epsilon_high").asDouble();
+    double beta = config.get("beta").asDouble();
+    return new Objective(
+        new Clipping.Ppo(epsilon, epsilonHigh),
+        beta == 0 ? Kl.NONE : new Kl(TokenLoss.Kl.K3, beta, config.get("use_bias_correction_kl").asBoolean()),
+        switch (config.get("loss_type").asText()) {
+          case "grpo" -> new Aggregation.SequenceMean();
+          case "bnpo", "dapo" -> new Aggregation.TokenMean();
+          case "dr_grpo" -> new Aggregation.Constant(config.get("max_completion_length").asInt());
+          case "luspo" -> new Aggregation.SequenceSum();
+          default -> throw new IllegalArgumentException(config.get("loss_type").asText());
+        },
+        ImportanceLevel.valueOf(config.get("importance_sampling_level").asText().toUpperCase(Locale.ROOT)),
+        config.get("entropy_coef").asDouble(),
+        config.get("delta").isNull() ? Double.POSITIVE_INFINITY : config.get("delta").asDouble(),
+        Double.POSITIVE_INFINITY);
+  }
+
+  /**
+   * TRL evaluates one of several micro-batches: the whole step is that many times as large. DAPO's token count may be given,
+   * and then belongs to {@code steps_per_generation} micro-batches.
+   */
+  private static float[] weights(JsonNode config, Aggregation aggregation, int[] cuSeqlens, boolean[] mask) {
+    StepTotals local = StepTotals.of(cuSeqlens, mask);
+    long accumulation = config.get("gradient_accumulation").asLong();
+    boolean given = config.get("loss_type").asText().equals("dapo") && config.get("num_items_in_batch").isNumber();
+    long tokens = given ? config.get("num_items_in_batch").asLong() : local.tokens();
+    float[] weights = aggregation.weights(cuSeqlens, mask, new StepTotals(local.sequences() * accumulation, tokens * accumulation));
+    for (int t = 0; given && t < weights.length; t++) {
+      weights[t] *= config.get("steps_per_generation").asInt();
+    }
+    return weights;
+  }
+
+  private static boolean[] mask(SafetensorsFile tensors, boolean toolMask) throws IOException {
+    int[] completion = tensors.ints("in.mask");
+    int[] tool = tensors.ints("in.tool_mask");
+    boolean[] mask = new boolean[completion.length];
+    for (int i = 0; i < mask.length; i++) {
+      mask[i] = completion[i] != 0 && (!toolMask || tool[i] != 0);
+    }
+    return mask;
+  }
+
+  /** A ready-made importance weight scales the policy loss and not the KL: it belongs to the advantage. */
+  private static float[] advantages(SafetensorsFile tensors, JsonNode config, int[] cuSeqlens) throws IOException {
+    float[] advantages = TokenBatch.perToken(tensors.doubles("in.advantages"), cuSeqlens);
+    if (!config.get("use_vllm_is").isNull()) {
+      double[] importance = tensors.doubles("in.is_" + config.get("use_vllm_is").asText());
+      int perRow = advantages.length / importance.length;
+      for (int i = 0; i < advantages.length; i++) {
+        advantages[i] *= (float) importance[i / perRow];
+      }
+    }
+    return advantages;
+  }
+}

@@ -1,0 +1,236 @@
+package io.github.grpo4j.update;
+
+import static io.github.grpo4j.testing.Accuracy.assertRelative;
+import static io.github.grpo4j.testing.Accuracy.assertSameBits;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.grpo4j.backend.BackendException;
+import io.github.grpo4j.backend.DType;
+import io.github.grpo4j.backend.TokenLoss;
+import io.github.grpo4j.model.CausalLm.Recompute;
+import io.github.grpo4j.model.Gradients;
+import io.github.grpo4j.model.LossHead.Inputs;
+import io.github.grpo4j.model.LossHead.Scores;
+import io.github.grpo4j.model.ModelConfig;
+import io.github.grpo4j.model.ModelConfig.Family;
+import io.github.grpo4j.testing.NdArray;
+import io.github.grpo4j.testing.OpenModel;
+import io.github.grpo4j.testing.TestBackends;
+import io.github.grpo4j.update.GradientPass.Sample;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Loss and gradient are those of the samples, however they are cut into micro-batches, ordered and computed. */
+class GradientPassTest {
+  private static final int LONGEST = 70;
+  private static final float TEMPERATURE = 0.9f;
+  private static final TokenLoss LOSS =
+      new TokenLoss(TokenLoss.Kind.CLIPPED, TokenLoss.Kl.K3, true, 0.05f, 0.01f, Float.POSITIVE_INFINITY, 3);
+  private static final ModelConfig QWEN = OpenModel.config(Family.QWEN2, 32, 2, 4, 2, 8, 48, 96, true);
+  /** Heads together far wider than the MLP: the other extreme of what a pass needs memory for. */
+  private static final ModelConfig WIDE_HEADS = OpenModel.config(Family.LLAMA, 16, 2, 6, 3, 32, 8, 64, false);
+
+  @ParameterizedTest
+  @EnumSource(value = DType.class, names = {"F32", "BF16"})
+  void scoresAreTheSameBitsInEveryPacking(DType dtype) {
+    for (ModelConfig config : List.of(QWEN, WIDE_HEADS)) {
+      try (OpenModel open = OpenModel.random(config, dtype, 2, 5)) {
+        List<Sample> samples = samples(config);
+        List<Scores> expected = new ArrayList<>();
+        try (GradientPass alone = new GradientPass(open.model(), 1, LONGEST, Recompute.NONE)) {
+          samples.forEach(sample -> expected.addAll(alone.score(List.of(sample), TEMPERATURE)));
+        }
+        for (int budget : TestBackends.sized(new int[] {1, 80, 200, 10_000}, new int[] {80, 10_000})) {
+          try (GradientPass pass = new GradientPass(open.model(), budget, LONGEST, Recompute.NONE);
+              Gradients gradients = new Gradients(open.backend(), open.weights())) {
+            assertSame("budget " + budget, expected, pass.score(samples, TEMPERATURE));
+            assertSame("backward, budget " + budget, expected, pass.backward(samples, LOSS, TEMPERATURE, gradients));
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void gradientDoesNotDependOnMicroBatchesOrOrder() {
+    for (ModelConfig config : List.of(QWEN, WIDE_HEADS)) {
+      try (OpenModel open = OpenModel.random(config, DType.F32, 2, 5)) {
+        List<Sample> samples = samples(config);
+        Map<String, NdArray> expected = gradient(open, samples, 10_000, Recompute.NONE);
+        for (int budget : TestBackends.sized(new int[] {1, 80, 200}, new int[] {80})) {
+          assertClose("budget " + budget, expected, gradient(open, samples, budget, Recompute.NONE));
+        }
+        List<Sample> shuffled = new ArrayList<>(samples);
+        for (int seed = 0; seed < TestBackends.sized(3, 1); seed++) {
+          Collections.shuffle(shuffled, new Random(seed));
+          assertClose("order " + seed, expected, gradient(open, shuffled, 150, Recompute.NONE));
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(value = DType.class, names = {"F32", "BF16"})
+  void recomputedActivationsGiveTheSameBits(DType dtype) {
+    for (ModelConfig config : List.of(QWEN, WIDE_HEADS)) {
+      try (OpenModel open = OpenModel.random(config, dtype, 2, 5)) {
+        List<Sample> samples = samples(config);
+        Map<String, NdArray> kept = gradient(open, samples, 150, Recompute.NONE);
+        Map<String, NdArray> recomputed = gradient(open, samples, 150, Recompute.LAYER);
+        kept.forEach((name, array) -> assertSameBits(name, array.values(), recomputed.get(name).values()));
+        assertTrue(kept.values().stream().allMatch(g -> Arrays.stream(g.values()).anyMatch(v -> v != 0)), "no gradient is all zero");
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(value = DType.class, names = {"F32", "BF16"})
+  void gradientIsTheSameBitsForEveryNumberOfThreads(DType dtype) {
+    Map<String, NdArray> expected;
+    try (OpenModel open = OpenModel.random(QWEN, dtype, 1, 5)) {
+      expected = gradient(open, samples(QWEN), 150, Recompute.NONE);
+    }
+    for (int threads = 2; threads <= 5; threads += 3) {
+      try (OpenModel open = OpenModel.random(QWEN, dtype, threads, 5)) {
+        Map<String, NdArray> actual = gradient(open, samples(QWEN), 150, Recompute.NONE);
+        expected.forEach((name, array) -> assertSameBits(name, array.values(), actual.get(name).values()));
+      }
+    }
+  }
+
+  /** Budgets around which groups are whole, in two parts, and all apart. */
+  @Test
+  void sharedPromptsGiveTheGradientOfSamplesAlone() {
+    for (ModelConfig config : List.of(QWEN, WIDE_HEADS)) {
+      try (OpenModel open = OpenModel.random(config, DType.F32, 2, 5);
+          Gradients gradients = new Gradients(open.backend(), open.weights());
+          GradientPass alone = new GradientPass(open.model(), 1, LONGEST, Recompute.NONE)) {
+        List<Sample> samples = samples(config);
+        samples.forEach(sample -> alone.backward(List.of(sample), LOSS, TEMPERATURE, gradients));
+        Map<String, NdArray> expected = open.readByFileName(gradients::of);
+        for (int budget : new int[] {10_000, 130, 100, 75}) {
+          assertClose("budget " + budget, expected, gradient(open, samples, budget, Recompute.NONE));
+        }
+      }
+    }
+  }
+
+  @Test
+  void gradientsAddUp() {
+    try (OpenModel open = OpenModel.random(QWEN, DType.F32, 2, 5);
+        Gradients gradients = new Gradients(open.backend(), open.weights());
+        GradientPass pass = new GradientPass(open.model(), 150, LONGEST, Recompute.NONE)) {
+      List<Sample> samples = samples(QWEN);
+      Map<String, NdArray> expected = gradient(open, samples, 150, Recompute.NONE);
+      pass.backward(samples.subList(0, 4), LOSS, TEMPERATURE, gradients);
+      pass.backward(samples.subList(4, samples.size()), LOSS, TEMPERATURE, gradients);
+      assertClose("two halves", expected, open.readByFileName(gradients::of));
+      gradients.zero();
+      assertTrue(open.readByFileName(gradients::of).values().stream().allMatch(g -> Arrays.stream(g.values()).allMatch(v -> v == 0)));
+    }
+  }
+
+  @Test
+  void sampleWithoutScoredTokensAddsNothing() {
+    try (OpenModel open = OpenModel.random(QWEN, DType.F32, 1, 5);
+        Gradients gradients = new Gradients(open.backend(), open.weights());
+        GradientPass pass = new GradientPass(open.model(), 20, 20, Recompute.NONE)) {
+      Sample empty = new Sample(new int[] {1, 2, 3}, 3, Inputs.linear(new float[0]));
+      assertEquals(0, pass.score(List.of(empty), 1).get(0).logprob().length);
+      assertEquals(0, pass.backward(List.of(empty), TokenLoss.LINEAR, 1, gradients).get(0).logprob().length);
+      assertTrue(open.readByFileName(gradients::of).values().stream().allMatch(g -> Arrays.stream(g.values()).allMatch(v -> v == 0)));
+      assertEquals(List.of(), pass.score(List.of(), 1));
+    }
+  }
+
+  @Test
+  void passStaysUsableAfterAMistake() {
+    try (OpenModel open = OpenModel.random(QWEN, DType.F32, 1, 5);
+        Gradients gradients = new Gradients(open.backend(), open.weights());
+        GradientPass pass = new GradientPass(open.model(), 20, 20, Recompute.NONE)) {
+      Inputs inputs = Inputs.linear(new float[] {1, 1});
+      Sample good = new Sample(new int[] {1, 2, 3}, 1, inputs);
+      List<Scores> expected = pass.score(List.of(good), 1);
+      for (int i = 0; i < 50; i++) {
+        assertThrows(IllegalArgumentException.class, () -> pass.score(List.of(new Sample(new int[] {1, 96, 3}, 1, inputs)), 1));
+        assertThrows(IllegalArgumentException.class,
+            () -> pass.backward(List.of(new Sample(new int[] {1, 2}, 0, inputs)), TokenLoss.LINEAR, 1, gradients));
+        assertThrows(IllegalArgumentException.class, () -> pass.score(List.of(new Sample(new int[0], 0, inputs)), 1));
+        assertThrows(BackendException.class, () -> pass.score(List.of(new Sample(new int[200], 1, null)), 1));
+      }
+      assertSame("after mistakes", expected, pass.score(List.of(good), 1));
+    }
+  }
+
+  /**
+   * Ragged, some all prompt but one token, some without a prompt, some tokens with weight 0; then groups, whose prompts end
+   * around the edges of a block of keys and whose answers differ in length, one of them empty.
+   */
+  private static List<Sample> samples(ModelConfig config) {
+    Random random = new Random(9);
+    List<Sample> samples = new ArrayList<>();
+    int[] lengths = TestBackends.sized(new int[] {2, 70, 33, 5, 64, 31, 18, 2, 47}, new int[] {2, 70, 5, 2, 19});
+    for (int i = 0; i < lengths.length; i++) {
+      int[] ids = random.ints(lengths[i], 0, config.vocabSize()).toArray();
+      samples.add(sample(config, random, ids, i % 3 == 0 ? 1 : i % 3 == 1 ? ids.length - 1 : ids.length / 2, i % 2 == 0));
+    }
+    int[] answers = {3, 1, TestBackends.sized(37, 4), 0, 12, 5};
+    for (int promptLength : TestBackends.sized(new int[] {1, 2, 32, 33}, new int[] {2, 33})) {
+      int[] prompt = random.ints(promptLength, 0, config.vocabSize()).toArray();
+      for (int i = 0; i < 2 + promptLength % 5; i++) {
+        int[] ids = Arrays.copyOf(prompt, promptLength + answers[i]);
+        Arrays.setAll(ids, t -> t < promptLength ? prompt[t] : random.nextInt(config.vocabSize()));
+        samples.add(sample(config, random, ids, promptLength, i % 2 == 0));
+      }
+    }
+    return samples;
+  }
+
+  private static Sample sample(ModelConfig config, Random random, int[] ids, int first, boolean good) {
+    int targets = ids.length - first;
+    float[] weight = new float[targets];
+    float[] advantage = new float[targets];
+    float[] old = new float[targets];
+    float[] reference = new float[targets];
+    float[] low = new float[targets];
+    float[] high = new float[targets];
+    for (int t = 0; t < targets; t++) {
+      weight[t] = t % 7 == 3 ? 0 : 1f / 128;
+      advantage[t] = good ? 0.7f : -1.2f;
+      old[t] = (float) (-Math.log(config.vocabSize()) + 0.3 * random.nextGaussian());
+      reference[t] = (float) (-Math.log(config.vocabSize()) + 0.3 * random.nextGaussian());
+      low[t] = 0.8f;
+      high[t] = 1.28f;
+    }
+    return new Sample(ids, first, new Inputs(weight, advantage, old, reference, low, high));
+  }
+
+  private static Map<String, NdArray> gradient(OpenModel open, List<Sample> samples, int budget, Recompute recompute) {
+    try (GradientPass pass = new GradientPass(open.model(), budget, LONGEST, recompute);
+        Gradients gradients = new Gradients(open.backend(), open.weights())) {
+      pass.backward(samples, LOSS, TEMPERATURE, gradients);
+      return open.readByFileName(gradients::of);
+    }
+  }
+
+  private static void assertClose(String what, Map<String, NdArray> expected, Map<String, NdArray> actual) {
+    expected.forEach((name, array) -> assertRelative(what + ": " + name, array.values(), actual.get(name).values(), 1e-6));
+  }
+
+  private static void assertSame(String what, List<Scores> expected, List<Scores> actual) {
+    assertEquals(expected.size(), actual.size());
+    for (int i = 0; i < expected.size(); i++) {
+      assertSameBits(what + ": log-probs of sample " + i, expected.get(i).logprob(), actual.get(i).logprob());
+      assertSameBits(what + ": entropies of sample " + i, expected.get(i).entropy(), actual.get(i).entropy());
+    }
+  }
+}
