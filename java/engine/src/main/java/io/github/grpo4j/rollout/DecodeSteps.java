@@ -27,7 +27,7 @@ import java.util.List;
  */
 final class DecodeSteps implements AutoCloseable {
   /** What a step drew, a token for each of its rows, in their order. */
-  record Drawn(List<AnswerRow> rows, int[] tokens, float[] logprobs, float[] entropies) {}
+  record Drawn(List<Sequence> rows, int[] tokens, float[] logprobs, float[] entropies) {}
 
   record Times(double decodeSeconds, double sampleSeconds) {}
 
@@ -47,7 +47,7 @@ final class DecodeSteps implements AutoCloseable {
   private final Tensor entropy;
   /** Row r belongs to the r-th row of a step: its prompt and all its input tokens. The rest of it repeats the prompt's first. */
   private final Tensor history;
-  private final Deque<List<AnswerRow>> underWay = new ArrayDeque<>();
+  private final Deque<List<Sequence>> underWay = new ArrayDeque<>();
   private long decodeNanos;
   private long sampleNanos;
 
@@ -74,7 +74,7 @@ final class DecodeSteps implements AutoCloseable {
   }
 
   /** The answer is the {@code index}-th row of the steps to come: its prompt becomes that row's history, if there is a penalty. */
-  void admit(AnswerRow row, int index, SamplingSettings settings) {
+  void admit(Sequence row, int index, SamplingSettings settings) {
     if (hasHistory(settings)) {
       int[] prompt = row.group.request.promptIds();
       int[] tokens = Arrays.copyOf(prompt, Math.toIntExact(history.columns()));
@@ -95,21 +95,21 @@ final class DecodeSteps implements AutoCloseable {
   }
 
   /** Queues one step of all rows: each gets one position further. */
-  void queue(List<AnswerRow> rows, BlockAllocator allocator, SamplingSettings settings, int step) {
+  void queue(List<Sequence> rows, BlockAllocator allocator, SamplingSettings settings, int step) {
     long start = System.nanoTime();
     int count = rows.size();
     int padded = Math.min(replay.paddedRows(count), maxRows);
     StepArrays arrays = new StepArrays(padded, padded, maxBlocks);
     DrawArrays draws = new DrawArrays(padded, Math.toIntExact(history.columns()));
     for (int r = 0; r < count; r++) {
-      AnswerRow row = rows.get(r);
+      Sequence row = rows.get(r);
       draws.addRow(step, row.group.request.problem(), row.answer, row.queued(), row.cached());
       arrays.addRow(row.inputFrom(), row.cached(), row.nextSlot(allocator));
       arrays.endSequence(row.blocks, maxBlocks, row.cached() + 1);
       row.advance(r);
     }
     for (int r = count; r < padded; r++) {
-      arrays.addRow(AnswerRow.asInput(0), 0, -1); // reads the first position of some block, and writes nowhere
+      arrays.addRow(Sequence.asInput(0), 0, -1); // reads the first position of some block, and writes nowhere
       arrays.endSequence(new int[0], 0, 1);
     }
     long mark = arena.mark();
@@ -155,7 +155,7 @@ final class DecodeSteps implements AutoCloseable {
   Drawn receive() {
     long start = System.nanoTime();
     ByteBuffer bytes = readback.receive().order(ByteOrder.nativeOrder());
-    List<AnswerRow> rows = underWay.remove();
+    List<Sequence> rows = underWay.remove();
     int count = rows.size();
     IntBuffer ints = bytes.asIntBuffer();
     FloatBuffer floats = bytes.asFloatBuffer();

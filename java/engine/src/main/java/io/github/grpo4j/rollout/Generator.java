@@ -145,9 +145,9 @@ public final class Generator implements AutoCloseable {
     private final RolloutListener listener;
     private final Deque<PromptGroup> waiting = new ArrayDeque<>();
     /** Answers that get a token in the next step; {@link DecodeSteps} has the history of the r-th in its r-th row. */
-    private final List<AnswerRow> rows = new ArrayList<>();
+    private final List<Sequence> rows = new ArrayList<>();
     /** Those, and answers whose last tokens are under way. */
-    private final Set<AnswerRow> unfinished = new LinkedHashSet<>();
+    private final Set<Sequence> unfinished = new LinkedHashSet<>();
     private final Episode[][] done;
     private final int total;
     private int finished;
@@ -224,7 +224,7 @@ public final class Generator implements AutoCloseable {
     private void admit() {
       List<PromptGroup> toPrefill = new ArrayList<>();
       BlockCopies copies = new BlockCopies();
-      int promised = rows.stream().mapToInt(AnswerRow::reserved).sum();
+      int promised = rows.stream().mapToInt(Sequence::reserved).sum();
       while (rows.size() < limits.maxRows() && !waiting.isEmpty()) {
         PromptGroup group = waiting.peek();
         int needed = group.promptBlockCount() + group.answerBlocks(params.maxNewTokens());
@@ -235,7 +235,7 @@ public final class Generator implements AutoCloseable {
           group.takePromptBlocks(allocator);
           toPrefill.add(group);
         }
-        AnswerRow row = group.startAnswer(allocator, maxBlocks, params.maxNewTokens(), copies);
+        Sequence row = group.startAnswer(allocator, maxBlocks, params.maxNewTokens(), copies);
         unfinished.add(row);
         steps.admit(row, rows.size(), settings);
         rows.add(row);
@@ -300,7 +300,7 @@ public final class Generator implements AutoCloseable {
 
     /** The last row takes the place of the one that is removed. */
     private void removeRow(int index) {
-      AnswerRow last = rows.remove(rows.size() - 1);
+      Sequence last = rows.remove(rows.size() - 1);
       if (index < rows.size()) {
         steps.move(rows.size(), index, settings);
         rows.set(index, last);
@@ -310,7 +310,7 @@ public final class Generator implements AutoCloseable {
     private void collect(DecodeSteps.Drawn drawn) {
       long start = System.nanoTime();
       for (int r = 0; r < drawn.rows().size(); r++) {
-        AnswerRow row = drawn.rows().get(r);
+        Sequence row = drawn.rows().get(r);
         if (!row.finished()) {
           append(row, drawn.tokens()[r], drawn.logprobs()[r], drawn.entropies()[r]);
         }
@@ -318,7 +318,7 @@ public final class Generator implements AutoCloseable {
       collectNanos += System.nanoTime() - start;
     }
 
-    private void append(AnswerRow row, int token, float logprob, float entropy) {
+    private void append(Sequence row, int token, float logprob, float entropy) {
       newTokens++;
       row.append(token, logprob, entropy);
       listener.token(row.group.requestIndex, row.answer, token);

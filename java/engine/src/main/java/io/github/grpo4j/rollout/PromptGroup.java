@@ -64,8 +64,8 @@ final class PromptGroup {
   }
 
   /** Hands the prompt's blocks to the next answer; block copies that this needs are added to {@code copies}. */
-  AnswerRow startAnswer(BlockAllocator allocator, int maxBlocks, int maxNewTokens, BlockCopies copies) {
-    AnswerRow row = new AnswerRow(this, startedAnswers, maxBlocks, answerBlocks(maxNewTokens));
+  Sequence startAnswer(BlockAllocator allocator, int maxBlocks, int maxNewTokens, BlockCopies copies) {
+    Sequence row = new Sequence(this, startedAnswers, maxBlocks, answerBlocks(maxNewTokens));
     startedAnswers++;
     boolean last = allStarted();
     for (int i = 0; i < promptBlocks.length; i++) {

@@ -7,10 +7,10 @@ import io.github.grpo4j.model.BlockAllocator;
 import java.util.Arrays;
 
 /**
- * An answer being written: its blocks of the cache and what was drawn so far. Steps may be queued that the host has not read yet,
- * so there is more of it on the device than is known here.
+ * A sequence in flight: its blocks of the cache and the tokens sampled so far. Steps may be queued that the host has not read yet,
+ * so the device may hold more tokens than are known here.
  */
-final class AnswerRow {
+final class Sequence {
   final PromptGroup group;
   final int answer;
   final int[] blocks;
@@ -27,7 +27,7 @@ final class AnswerRow {
   private int drawn;
 
   /** @param reserved blocks set aside for this answer, beyond the ones it is given */
-  AnswerRow(PromptGroup group, int answer, int maxBlocks, int reserved) {
+  Sequence(PromptGroup group, int answer, int maxBlocks, int reserved) {
     this.group = group;
     this.answer = answer;
     this.blocks = new int[maxBlocks];
