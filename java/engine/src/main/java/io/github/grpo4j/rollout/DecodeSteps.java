@@ -99,28 +99,28 @@ final class DecodeSteps implements AutoCloseable {
     long start = System.nanoTime();
     int count = rows.size();
     int padded = Math.min(replay.paddedRows(count), maxRows);
-    StepArrays arrays = new StepArrays(padded, padded, maxBlocks);
+    AttentionMetadata metadata = new AttentionMetadata(padded, padded, maxBlocks);
     DrawArrays draws = new DrawArrays(padded, Math.toIntExact(history.columns()));
     for (int r = 0; r < count; r++) {
       Sequence row = rows.get(r);
       draws.addRow(step, row.group.request.problem(), row.answer, row.queued(), row.cached());
-      arrays.addRow(row.inputFrom(), row.cached(), row.nextSlot(allocator));
-      arrays.endSequence(row.blocks, maxBlocks, row.cached() + 1);
+      metadata.addRow(row.inputFrom(), row.cached(), row.nextSlot(allocator));
+      metadata.endSequence(row.blocks, maxBlocks, row.cached() + 1);
       row.advance(r);
     }
     for (int r = count; r < padded; r++) {
-      arrays.addRow(Sequence.asInput(0), 0, -1); // reads the first position of some block, and writes nowhere
-      arrays.endSequence(new int[0], 0, 1);
+      metadata.addRow(Sequence.asInput(0), 0, -1); // reads the first position of some block, and writes nowhere
+      metadata.endSequence(new int[0], 0, 1);
     }
     long mark = arena.mark();
-    run(arrays, draws, padded, settings, start);
+    run(metadata, draws, padded, settings, start);
     arena.reset(mark);
     readback.send(token.rows(0, count), logprob.rows(0, count), entropy.rows(0, count));
     underWay.add(List.copyOf(rows));
   }
 
-  private void run(StepArrays arrays, DrawArrays draws, int rows, SamplingSettings settings, long start) {
-    KvCache.Step sources = arrays.upload(backend, arena);
+  private void run(AttentionMetadata metadata, DrawArrays draws, int rows, SamplingSettings settings, long start) {
+    KvCache.Step sources = metadata.upload(backend, arena);
     DrawArrays.Uploaded draw = draws.upload(backend, arena);
     Tensor ids = arena.tensor(DType.I32, rows);
     KvCache.Step inputs = new KvCache.Step(

@@ -25,8 +25,8 @@ final class DrawArrays {
   DrawArrays(int rows, int historyColumns) {
     this.rows = rows;
     this.historyColumns = historyColumns;
-    this.historyAt = StepArrays.aligned(4 * rows);
-    this.historyStart = historyAt + StepArrays.aligned(rows);
+    this.historyAt = AttentionMetadata.aligned(4 * rows);
+    this.historyStart = historyAt + AttentionMetadata.aligned(rows);
     this.words = new int[words(rows)];
     for (int r = 0; r < rows; r++) {
       words[historyAt + r] = -1;
@@ -35,7 +35,7 @@ final class DrawArrays {
   }
 
   private static int words(int rows) {
-    return StepArrays.aligned(4 * rows) + StepArrays.aligned(rows) + StepArrays.aligned(rows + 1);
+    return AttentionMetadata.aligned(4 * rows) + AttentionMetadata.aligned(rows) + AttentionMetadata.aligned(rows + 1);
   }
 
   /** Bytes of the arena that {@link #upload} takes for as many rows, or fewer. */

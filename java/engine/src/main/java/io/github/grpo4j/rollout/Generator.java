@@ -116,7 +116,7 @@ public final class Generator implements AutoCloseable {
     int rows = limits.rowsPerPass();
     return CausalLm.decodeBytes(config, dtype, rows)
         + DecodeSteps.bytes(limits.maxRows(), limits.maxSequenceTokens(), config.vocabSize())
-        + StepArrays.bytes(rows, rows, KvCache.blocksFor(limits.maxSequenceTokens()));
+        + AttentionMetadata.bytes(rows, rows, KvCache.blocksFor(limits.maxSequenceTokens()));
   }
 
   /** Draws all answers of all requests. Interrupting the thread ends it with {@link CancellationException}. */
@@ -275,15 +275,15 @@ public final class Generator implements AutoCloseable {
 
     private void prefillBatch(List<PromptGroup> batch, int tokens) {
       promptTokens += tokens;
-      StepArrays arrays = new StepArrays(tokens, batch.size(), maxBlocks);
+      AttentionMetadata metadata = new AttentionMetadata(tokens, batch.size(), maxBlocks);
       for (PromptGroup group : batch) {
         for (int position = 0; position < group.cachedPositions(); position++) {
-          arrays.addRow(group.request.promptIds()[position], position, group.slot(position));
+          metadata.addRow(group.request.promptIds()[position], position, group.slot(position));
         }
-        arrays.endSequence(group.promptBlocks(), group.promptBlocks().length, group.cachedPositions());
+        metadata.endSequence(group.promptBlocks(), group.promptBlocks().length, group.cachedPositions());
       }
       long mark = arena.mark();
-      model.decode(arrays.upload(backend, arena), cache, arena);
+      model.decode(metadata.upload(backend, arena), cache, arena);
       arena.reset(mark);
     }
 

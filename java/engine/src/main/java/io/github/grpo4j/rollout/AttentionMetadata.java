@@ -6,8 +6,8 @@ import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.Tensor;
 import io.github.grpo4j.model.KvCache;
 
-/** The index arrays of one forward pass of generation, filled row by row on the host and uploaded as one. */
-final class StepArrays {
+/** Attention metadata of one forward pass of generation: positions, cache slots and block tables, filled row by row and uploaded as one. */
+final class AttentionMetadata {
   /** Tensors begin at multiples of 64 bytes. */
   private static final int ALIGNMENT = 16;
   private static final int IDS = 0;
@@ -24,7 +24,7 @@ final class StepArrays {
   private int row;
   private int sequence;
 
-  StepArrays(int rows, int sequences, int maxBlocks) {
+  AttentionMetadata(int rows, int sequences, int maxBlocks) {
     this.rows = rows;
     this.sequences = sequences;
     this.maxBlocks = maxBlocks;
