@@ -52,7 +52,7 @@ public final class SyntheticArithmetic {
     List<Problem> problems = new ArrayList<>();
     Set<String> seen = new HashSet<>();
     for (long draw = 0; problems.size() < TEST_SIZE; draw++) {
-      Drawn drawn = Drawn.at(TEST_SEED, draw);
+      SampledTokens drawn = SampledTokens.at(TEST_SEED, draw);
       if (isHeldOut(drawn.question()) && seen.add(drawn.question())) {
         problems.add(drawn.problem(problems.size(), drawn.worked()));
       }
@@ -76,7 +76,7 @@ public final class SyntheticArithmetic {
     }
     List<Problem> problems = new ArrayList<>(count);
     for (long draw = 0; problems.size() < count; draw++) {
-      Drawn drawn = Drawn.at(seed, draw);
+      SampledTokens drawn = SampledTokens.at(seed, draw);
       if (!isHeldOut(drawn.question())) {
         SplitMix64 random = SplitMix64.keyed(SLIPS, seed, draw);
         boolean slip = random.nextDouble() < slipShare;
@@ -93,15 +93,15 @@ public final class SyntheticArithmetic {
     return Byte.toUnsignedInt(hash[0]) < HELD_OUT_BELOW;
   }
 
-  private record Drawn(String question, Worked worked) {
-    static Drawn at(long seed, long draw) {
+  private record SampledTokens(String question, Worked worked) {
+    static SampledTokens at(long seed, long draw) {
       SplitMix64 random = SplitMix64.keyed(QUESTIONS, seed, draw);
       ArithmeticTemplate template = random.pick(ArithmeticTemplate.ALL);
       int name = random.nextInt(NAMES.size());
       int other = (name + random.between(1, NAMES.size() - 1)) % NAMES.size();
       String item = random.pick(ITEMS);
       Worked worked = template.draw(random);
-      return new Drawn(template.question(worked, NAMES.get(name), NAMES.get(other), item), worked);
+      return new SampledTokens(template.question(worked, NAMES.get(name), NAMES.get(other), item), worked);
     }
 
     Problem problem(int index, Worked taught) {

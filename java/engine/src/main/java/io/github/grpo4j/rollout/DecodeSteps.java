@@ -18,16 +18,16 @@ import java.util.Deque;
 import java.util.List;
 
 /**
- * Decoding steps, each queued before the host has seen what those before it drew, as far ahead as the back end likes.
+ * Decoding steps, each queued before the host has read the tokens of the steps before, as far ahead as the back end likes.
  *
  * <p>All that a step needs is known to the host (positions, slots, counters of the random numbers), but for the tokens: those a
  * step takes on the device from where the one before left them, and adds them to the history there. So a row that has drawn an
- * end-of-sequence token goes on until the host reads that; what it draws meanwhile is nobody's business, and no other row's bits
+ * end-of-sequence token goes on until the host reads that; the tokens sampled meanwhile are dropped, and no other row's bits
  * depend on it.
  */
 final class DecodeSteps implements AutoCloseable {
-  /** What a step drew, a token for each of its rows, in their order. */
-  record Drawn(List<Sequence> rows, int[] tokens, float[] logprobs, float[] entropies) {}
+  /** A token for each row of a step, in their order. */
+  record SampledTokens(List<Sequence> rows, int[] tokens, float[] logprobs, float[] entropies) {}
 
   record Times(double decodeSeconds, double sampleSeconds) {}
 
@@ -70,7 +70,7 @@ final class DecodeSteps implements AutoCloseable {
   /** Bytes of the arena beside those of {@link CausalLm#decodeBytes}. */
   static long bytes(int maxRows, int maxSequenceTokens, int vocabSize) {
     return 4 * Arena.sizeOf(DType.I32, maxRows) + Arena.sizeOf(DType.I32, maxRows, maxSequenceTokens)
-        + DrawArrays.bytes(maxRows) + Arena.sizeOf(DType.F32, maxRows, vocabSize);
+        + SamplingInputs.bytes(maxRows) + Arena.sizeOf(DType.F32, maxRows, vocabSize);
   }
 
   /** The answer is the {@code index}-th row of the steps to come: its prompt becomes that row's history, if there is a penalty. */
@@ -100,10 +100,10 @@ final class DecodeSteps implements AutoCloseable {
     int count = rows.size();
     int padded = Math.min(replay.paddedRows(count), maxRows);
     AttentionMetadata metadata = new AttentionMetadata(padded, padded, maxBlocks);
-    DrawArrays draws = new DrawArrays(padded, Math.toIntExact(history.columns()));
+    SamplingInputs samplingInputs = new SamplingInputs(padded, Math.toIntExact(history.columns()));
     for (int r = 0; r < count; r++) {
       Sequence row = rows.get(r);
-      draws.addRow(step, row.group.request.problem(), row.answer, row.queued(), row.cached());
+      samplingInputs.addRow(step, row.group.request.problem(), row.answer, row.queued(), row.cached());
       metadata.addRow(row.inputFrom(), row.cached(), row.nextSlot(allocator));
       metadata.endSequence(row.blocks, maxBlocks, row.cached() + 1);
       row.advance(r);
@@ -113,30 +113,30 @@ final class DecodeSteps implements AutoCloseable {
       metadata.endSequence(new int[0], 0, 1);
     }
     long mark = arena.mark();
-    run(metadata, draws, padded, settings, start);
+    run(metadata, samplingInputs, padded, settings, start);
     arena.reset(mark);
     readback.send(token.rows(0, count), logprob.rows(0, count), entropy.rows(0, count));
     underWay.add(List.copyOf(rows));
   }
 
-  private void run(AttentionMetadata metadata, DrawArrays draws, int rows, SamplingSettings settings, long start) {
+  private void run(AttentionMetadata metadata, SamplingInputs samplingInputs, int rows, SamplingSettings settings, long start) {
     KvCache.Step sources = metadata.upload(backend, arena);
-    DrawArrays.Uploaded draw = draws.upload(backend, arena);
+    SamplingInputs.Uploaded sampling = samplingInputs.upload(backend, arena);
     Tensor ids = arena.tensor(DType.I32, rows);
     KvCache.Step inputs = new KvCache.Step(
         ids, sources.positions(), sources.slots(), sources.blockTable(), sources.cuQ(), sources.kvLens());
     Tensor logits = arena.tensor(DType.F32, rows, model.config().vocabSize());
     boolean withHistory = hasHistory(settings);
-    long[] sampling = {0};
+    long[] sampledAt = {0};
     replay.run(new StepKey(rows, settings), () -> {
-      backend.inputTokens(ids, token, sources.ids(), withHistory ? history : null, withHistory ? draw.historyAt() : null);
+      backend.inputTokens(ids, token, sources.ids(), withHistory ? history : null, withHistory ? sampling.historyAt() : null);
       model.logits(logits, model.decode(inputs, cache, arena));
-      sampling[0] = System.nanoTime();
-      backend.sample(token.rows(0, rows), logprob.rows(0, rows), entropy.rows(0, rows), logits, draw.counters(),
-          withHistory ? history : null, withHistory ? draw.historyStart() : null, settings);
+      sampledAt[0] = System.nanoTime();
+      backend.sample(token.rows(0, rows), logprob.rows(0, rows), entropy.rows(0, rows), logits, sampling.counters(),
+          withHistory ? history : null, withHistory ? sampling.historyStart() : null, settings);
     });
     long end = System.nanoTime();
-    long sampled = sampling[0] == 0 ? end : sampling[0];
+    long sampled = sampledAt[0] == 0 ? end : sampledAt[0];
     decodeNanos += sampled - start;
     sampleNanos += end - sampled;
   }
@@ -152,7 +152,7 @@ final class DecodeSteps implements AutoCloseable {
   }
 
   /** What the oldest step that was not received yet drew; waits for it. */
-  Drawn receive() {
+  SampledTokens receive() {
     long start = System.nanoTime();
     ByteBuffer bytes = readback.receive().order(ByteOrder.nativeOrder());
     List<Sequence> rows = underWay.remove();
@@ -165,7 +165,7 @@ final class DecodeSteps implements AutoCloseable {
     ints.get(tokens);
     floats.position(count).get(logprobs).get(entropies);
     decodeNanos += System.nanoTime() - start;
-    return new Drawn(rows, tokens, logprobs, entropies);
+    return new SampledTokens(rows, tokens, logprobs, entropies);
   }
 
   /** Gives up the steps under way. What they still write is overwritten by what is queued from now on. */

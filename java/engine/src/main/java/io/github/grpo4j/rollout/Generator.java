@@ -307,12 +307,12 @@ public final class Generator implements AutoCloseable {
       }
     }
 
-    private void collect(DecodeSteps.Drawn drawn) {
+    private void collect(DecodeSteps.SampledTokens sampled) {
       long start = System.nanoTime();
-      for (int r = 0; r < drawn.rows().size(); r++) {
-        Sequence row = drawn.rows().get(r);
+      for (int r = 0; r < sampled.rows().size(); r++) {
+        Sequence row = sampled.rows().get(r);
         if (!row.finished()) {
-          append(row, drawn.tokens()[r], drawn.logprobs()[r], drawn.entropies()[r]);
+          append(row, sampled.tokens()[r], sampled.logprobs()[r], sampled.entropies()[r]);
         }
       }
       collectNanos += System.nanoTime() - start;
@@ -323,7 +323,7 @@ public final class Generator implements AutoCloseable {
       row.append(token, logprob, entropy);
       listener.token(row.group.requestIndex, row.answer, token);
       FinishReason reason = eosIds.contains(token) ? FinishReason.EOS
-          : row.drawn() == params.maxNewTokens() ? FinishReason.LENGTH : null;
+          : row.sampled() == params.maxNewTokens() ? FinishReason.LENGTH : null;
       if (reason == null) {
         return;
       }

@@ -24,7 +24,7 @@ final class Sequence {
   private int[] tokenIds = new int[16];
   private float[] logprobs = new float[16];
   private float[] entropies = new float[16];
-  private int drawn;
+  private int sampled;
 
   /** @param reserved blocks set aside for this answer, beyond the ones it is given */
   Sequence(PromptGroup group, int answer, int maxBlocks, int reserved) {
@@ -67,11 +67,11 @@ final class Sequence {
 
   /** The token that the next step reads, for {@link Backend#inputTokens}: itself, or its place in what the last step draws. */
   int inputFrom() {
-    if (queued > drawn) {
+    if (queued > sampled) {
       return lastIndex;
     }
     int[] prompt = group.request.promptIds();
-    return asInput(drawn == 0 ? prompt[prompt.length - 1] : tokenIds[drawn - 1]);
+    return asInput(sampled == 0 ? prompt[prompt.length - 1] : tokenIds[sampled - 1]);
   }
 
   /** A token that is known, for {@link Backend#inputTokens}. */
@@ -92,23 +92,23 @@ final class Sequence {
   }
 
   /** Tokens that the host has read. */
-  int drawn() {
-    return drawn;
+  int sampled() {
+    return sampled;
   }
 
   void append(int token, float logprob, float entropy) {
-    if (drawn == tokenIds.length) {
-      tokenIds = Arrays.copyOf(tokenIds, 2 * drawn);
-      logprobs = Arrays.copyOf(logprobs, 2 * drawn);
-      entropies = Arrays.copyOf(entropies, 2 * drawn);
+    if (sampled == tokenIds.length) {
+      tokenIds = Arrays.copyOf(tokenIds, 2 * sampled);
+      logprobs = Arrays.copyOf(logprobs, 2 * sampled);
+      entropies = Arrays.copyOf(entropies, 2 * sampled);
     }
-    tokenIds[drawn] = token;
-    logprobs[drawn] = logprob;
-    entropies[drawn] = entropy;
-    drawn++;
+    tokenIds[sampled] = token;
+    logprobs[sampled] = logprob;
+    entropies[sampled] = entropy;
+    sampled++;
   }
 
-  /** Whether the answer has ended; what is still drawn for it is of no use. */
+  /** Whether the answer has ended; what is still sampled for it is of no use. */
   boolean finished() {
     return finished;
   }
@@ -124,8 +124,8 @@ final class Sequence {
   /** Ends the answer. */
   Episode toEpisode(FinishReason reason, TextDecoder decoder) {
     finished = true;
-    int[] ids = Arrays.copyOf(tokenIds, drawn);
-    return new Episode(group.request.problem(), answer, group.request.promptIds(), ids, Arrays.copyOf(logprobs, drawn),
-        Arrays.copyOf(entropies, drawn), reason, decoder.decode(ids));
+    int[] ids = Arrays.copyOf(tokenIds, sampled);
+    return new Episode(group.request.problem(), answer, group.request.promptIds(), ids, Arrays.copyOf(logprobs, sampled),
+        Arrays.copyOf(entropies, sampled), reason, decoder.decode(ids));
   }
 }

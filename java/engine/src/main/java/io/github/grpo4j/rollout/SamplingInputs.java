@@ -5,8 +5,8 @@ import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.Tensor;
 
-/** What drawing a token a row takes beside the logits, filled row by row on the host and uploaded as one. */
-final class DrawArrays {
+/** Inputs of sampling beside the logits: counters of the random numbers and places in the history, one row a sequence, uploaded as one. */
+final class SamplingInputs {
   private final int rows;
   private final int historyColumns;
   private final int historyAt;
@@ -22,7 +22,7 @@ final class DrawArrays {
   record Uploaded(Tensor counters, Tensor historyAt, Tensor historyStart) {}
 
   /** @param historyColumns tokens that the history has room for in each row */
-  DrawArrays(int rows, int historyColumns) {
+  SamplingInputs(int rows, int historyColumns) {
     this.rows = rows;
     this.historyColumns = historyColumns;
     this.historyAt = AttentionMetadata.aligned(4 * rows);
@@ -44,11 +44,11 @@ final class DrawArrays {
   }
 
   /** The random numbers of a row are keyed by the first four; the input token is at {@code position} of its sequence. */
-  void addRow(int step, int problem, int answer, int drawn, int position) {
+  void addRow(int step, int problem, int answer, int sampled, int position) {
     words[4 * row] = step;
     words[4 * row + 1] = problem;
     words[4 * row + 2] = answer;
-    words[4 * row + 3] = drawn;
+    words[4 * row + 3] = sampled;
     words[historyAt + row] = row * historyColumns + position;
     row++;
   }
