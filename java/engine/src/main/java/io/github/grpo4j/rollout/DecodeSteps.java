@@ -47,7 +47,7 @@ final class DecodeSteps implements AutoCloseable {
   private final Tensor entropy;
   /** Row r belongs to the r-th row of a step: its prompt and all its input tokens. The rest of it repeats the prompt's first. */
   private final Tensor history;
-  private final Deque<List<Sequence>> underWay = new ArrayDeque<>();
+  private final Deque<List<Sequence>> inFlight = new ArrayDeque<>();
   private long decodeNanos;
   private long sampleNanos;
 
@@ -116,7 +116,7 @@ final class DecodeSteps implements AutoCloseable {
     run(metadata, samplingInputs, padded, settings, start);
     arena.reset(mark);
     readback.send(token.rows(0, count), logprob.rows(0, count), entropy.rows(0, count));
-    underWay.add(List.copyOf(rows));
+    inFlight.add(List.copyOf(rows));
   }
 
   private void run(AttentionMetadata metadata, SamplingInputs samplingInputs, int rows, SamplingSettings settings, long start) {
@@ -142,20 +142,20 @@ final class DecodeSteps implements AutoCloseable {
   }
 
   /** Steps queued and not received. */
-  int underWay() {
-    return underWay.size();
+  int inFlight() {
+    return inFlight.size();
   }
 
   /** Whether the host does well to receive one before it queues the next. */
   boolean farEnoughAhead() {
-    return underWay.size() > replay.runsAhead();
+    return inFlight.size() > replay.runsAhead();
   }
 
   /** What the oldest step that was not received yet drew; waits for it. */
   SampledTokens receive() {
     long start = System.nanoTime();
     ByteBuffer bytes = readback.receive().order(ByteOrder.nativeOrder());
-    List<Sequence> rows = underWay.remove();
+    List<Sequence> rows = inFlight.remove();
     int count = rows.size();
     IntBuffer ints = bytes.asIntBuffer();
     FloatBuffer floats = bytes.asFloatBuffer();
@@ -168,9 +168,9 @@ final class DecodeSteps implements AutoCloseable {
     return new SampledTokens(rows, tokens, logprobs, entropies);
   }
 
-  /** Gives up the steps under way. What they still write is overwritten by what is queued from now on. */
+  /** Gives up the steps in flight. What they still write is overwritten by what is queued from now on. */
   void abandon() {
-    underWay.clear();
+    inFlight.clear();
     readback.clear();
   }
 

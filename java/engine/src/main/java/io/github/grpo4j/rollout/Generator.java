@@ -146,7 +146,7 @@ public final class Generator implements AutoCloseable {
     private final Deque<PromptGroup> waiting = new ArrayDeque<>();
     /** Answers that get a token in the next step; {@link DecodeSteps} has the history of the r-th in its r-th row. */
     private final List<Sequence> rows = new ArrayList<>();
-    /** Those, and answers whose last tokens are under way. */
+    /** Those, and answers whose last tokens are in flight. */
     private final Set<Sequence> unfinished = new LinkedHashSet<>();
     private final Episode[][] done;
     private final int total;
@@ -197,7 +197,7 @@ public final class Generator implements AutoCloseable {
           admit();
           if (!rows.isEmpty()) {
             decodeStep();
-          } else if (steps.underWay() == 0) {
+          } else if (steps.inFlight() == 0) {
             throw new IllegalStateException("no answer can start with " + allocator);
           }
           if (rows.isEmpty() || steps.farEnoughAhead()) {
