@@ -62,7 +62,7 @@ public final class SyntheticArithmetic {
 
   /**
    * The problems of {@link #train} for the same seed and count, a share of them taught sloppily: the last step forgotten, or
-   * the wrong operation in one step (see {@link Worked#withSlip}). {@link Problem#answer()} stays the right one. A model that
+   * the wrong operation in one step (see {@link SolutionSteps#withSlip}). {@link Problem#answer()} stays the right one. A model that
    * imitates these answers some problems rightly and others wrongly, so that a reward has something to choose from.
    *
    * @param slipShare probability of a slip, 0 … 1
@@ -93,18 +93,18 @@ public final class SyntheticArithmetic {
     return Byte.toUnsignedInt(hash[0]) < HELD_OUT_BELOW;
   }
 
-  private record SampledTokens(String question, Worked worked) {
+  private record SampledTokens(String question, SolutionSteps worked) {
     static SampledTokens at(long seed, long draw) {
       SplitMix64 random = SplitMix64.keyed(QUESTIONS, seed, draw);
       ArithmeticTemplate template = random.pick(ArithmeticTemplate.ALL);
       int name = random.nextInt(NAMES.size());
       int other = (name + random.between(1, NAMES.size() - 1)) % NAMES.size();
       String item = random.pick(ITEMS);
-      Worked worked = template.draw(random);
+      SolutionSteps worked = template.draw(random);
       return new SampledTokens(template.question(worked, NAMES.get(name), NAMES.get(other), item), worked);
     }
 
-    Problem problem(int index, Worked taught) {
+    Problem problem(int index, SolutionSteps taught) {
       return new Problem(index, question, Integer.toString(worked.result()), taught.solution());
     }
   }

@@ -93,7 +93,7 @@ public final class SftTrainer implements AutoCloseable {
     }
   }
 
-  /** Worked solutions: demonstrations of the synthetic task, as many as the steps read, or the training split of a data set. */
+  /** SolutionSteps solutions: demonstrations of the synthetic task, as many as the steps read, or the training split of a data set. */
   private static Dataset solutions(RunConfig config) {
     DataOptions data = config.data();
     if (data.kind() != DataOptions.Kind.SYNTHETIC) {

@@ -7,7 +7,7 @@ import java.util.List;
  * A chain of arithmetic steps over whole numbers: the first takes {@code start} on its left, each later one the result before
  * it. Its text form is a solution: {@code 2*5=10}, {@code 10-5=5}, {@code #### 5}, one a line.
  */
-record Worked(int start, List<Step> steps) {
+record SolutionSteps(int start, List<Step> steps) {
   /** One operation, applied to the value so far and an operand. */
   record Step(char operator, int operand) {
     int apply(int left) {
@@ -21,23 +21,23 @@ record Worked(int start, List<Step> steps) {
     }
   }
 
-  Worked(int start) {
+  SolutionSteps(int start) {
     this(start, List.of());
   }
 
-  Worked plus(int operand) {
+  SolutionSteps plus(int operand) {
     return then('+', operand);
   }
 
-  Worked minus(int operand) {
+  SolutionSteps minus(int operand) {
     return then('-', operand);
   }
 
-  Worked times(int operand) {
+  SolutionSteps times(int operand) {
     return then('*', operand);
   }
 
-  Worked dividedBy(int operand) {
+  SolutionSteps dividedBy(int operand) {
     return then('/', operand);
   }
 
@@ -69,9 +69,9 @@ record Worked(int start, List<Step> steps) {
    * The same problem solved with one slip, the arithmetic itself right: the last step forgotten (chains of two steps or more,
    * every second time), or the wrong operation in one step.
    */
-  Worked withSlip(SplitMix64 random) {
+  SolutionSteps withSlip(SplitMix64 random) {
     if (steps.size() > 1 && random.nextInt(2) == 0) {
-      return new Worked(start, steps.subList(0, steps.size() - 1));
+      return new SolutionSteps(start, steps.subList(0, steps.size() - 1));
     }
     return withWrongOperation(random.nextInt(steps.size()));
   }
@@ -80,12 +80,12 @@ record Worked(int start, List<Step> steps) {
    * One operation confused: − for +, + for everything else. Where that would leave the positive numbers (also in a later
    * step), + is confused with ∗ for single digits, and failing that the step before is the wrong one.
    */
-  private Worked withWrongOperation(int at) {
+  private SolutionSteps withWrongOperation(int at) {
     Step right = steps.get(at);
     for (char operator : wrongOperators(right.operator(), valueBefore(at), right.operand())) {
       List<Step> wrong = new ArrayList<>(steps);
       wrong.set(at, new Step(operator, right.operand()));
-      Worked candidate = new Worked(start, List.copyOf(wrong));
+      SolutionSteps candidate = new SolutionSteps(start, List.copyOf(wrong));
       if (candidate.staysPositive()) {
         return candidate;
       }
@@ -112,9 +112,9 @@ record Worked(int start, List<Step> steps) {
     return true;
   }
 
-  private Worked then(char operator, int operand) {
+  private SolutionSteps then(char operator, int operand) {
     List<Step> longer = new ArrayList<>(steps);
     longer.add(new Step(operator, operand));
-    return new Worked(start, List.copyOf(longer));
+    return new SolutionSteps(start, List.copyOf(longer));
   }
 }
