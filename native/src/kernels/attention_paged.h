@@ -35,9 +35,9 @@ inline int kv_append(g4_stream handle, g4_ptr k_cache, g4_ptr v_cache, g4_cptr k
   });
 }
 
-// Neighbouring sequences that go together: their tables begin with the same `shared` blocks, as those of a prompt's answers do, which
-// are then read once for all of them. Who has more than one query row shares none and is alone.
-struct Company {
+// A shared-prefix group: neighbouring sequences whose block tables begin with the same `shared` blocks, such as the completions of one
+// prompt. The blocks are read once for all of them. A sequence with several query rows (prefill) is never grouped.
+struct SharedPrefixGroup {
   int64_t first, end;
   int64_t shared;
 };
@@ -57,19 +57,19 @@ struct PagedAttention {
 
   int64_t group() const { return heads / kv_heads; }
   int64_t rows(int64_t sequence) const { return cu_q[sequence + 1] - cu_q[sequence]; }
-  int64_t query_rows(const Company& company) const { return (cu_q[company.end] - cu_q[company.first]) * group(); }
+  int64_t query_rows(const SharedPrefixGroup& prefix_group) const { return (cu_q[prefix_group.end] - cu_q[prefix_group.first]) * group(); }
   const int32_t* table(int64_t sequence) const { return block_table + sequence * max_blocks; }
 
   // Blocks that a decoding sequence's query row sees whole: those that it may share.
   int64_t whole_blocks(int64_t sequence) const { return rows(sequence) == 1 ? (kv_lens[sequence] - 1) / kBlockKeys : 0; }
 
-  // The sequences in companies of at most `most`.
-  std::vector<Company> companies(int64_t sequences, int64_t most) const {
-    std::vector<Company> all;
+  // The sequences in shared-prefix groups of at most `most`.
+  std::vector<SharedPrefixGroup> shared_prefix_groups(int64_t sequences, int64_t most) const {
+    std::vector<SharedPrefixGroup> all;
     for (int64_t s = 0; s < sequences; s++) {
       const int64_t whole = whole_blocks(s);
       if (!all.empty() && s - all.back().first < most) {
-        Company& last = all.back();
+        SharedPrefixGroup& last = all.back();
         const int32_t* const blocks = table(last.first);
         const int64_t shared = std::mismatch(blocks, blocks + std::min(last.shared, whole), table(s)).first - blocks;
         if (shared > 0) {
@@ -84,7 +84,7 @@ struct PagedAttention {
 
   // The work of a task: some query rows of one kv head.
   struct Piece {
-    Company company;
+    SharedPrefixGroup prefix_group;
     int64_t kv_head;
   };
 
@@ -95,7 +95,7 @@ struct PagedAttention {
     const int64_t at = offset(sequence, kv_head, block);
     return {reinterpret_cast<const char*>(k_cache + at), reinterpret_cast<const char*>(v_cache + at)};
   }
-  NextBlock first_block(const Piece& piece) const { return block_of(piece.company.first, piece.kv_head, 0); }
+  NextBlock first_block(const Piece& piece) const { return block_of(piece.prefix_group.first, piece.kv_head, 0); }
 
   // Blocks [begin, end) of a sequence's table.
   void attend(AttentionTile& tile, RowRange range, int64_t sequence, int64_t kv_head, int64_t begin, int64_t end, NextBlock after) const {
@@ -107,9 +107,9 @@ struct PagedAttention {
 
   // Query rows [first, first + kQueryRows) of a piece. after: what the thread will want next.
   void tile(float* scratch, const Piece& piece, int64_t first, NextBlock after) const {
-    const auto [begin, end, shared] = piece.company;
+    const auto [begin, end, shared] = piece.prefix_group;
     AttentionTile tile(scratch, head_dim);
-    const int64_t last = std::min(first + kQueryRows, query_rows(piece.company));
+    const int64_t last = std::min(first + kQueryRows, query_rows(piece.prefix_group));
     const auto for_query_rows = [&](auto&& f) {  // f(row of q and o, head)
       GroupRow row(first, group());
       for (int64_t i = first; i < last; i++, row.next(group())) f(cu_q[begin] + row.position, piece.kv_head * group() + row.head);
@@ -145,11 +145,11 @@ inline int attention_paged(g4_stream handle, g4_ptr o, g4_cptr q, int64_t q_stri
       most_rows = std::max(most_rows, op.rows(b));
       work += double(op.rows(b)) * double(op.kv_lens[b]) * double(heads);
     }
-    // Companies so small that every thread has a few.
+    // Shared-prefix groups so small that every thread has a few.
     const int64_t most = std::clamp<int64_t>(sequences * kv_heads / (stream.threads() * 4), 1, std::max<int64_t>(1, kQueryRows / op.group()));
-    const std::vector<Company> companies = op.companies(sequences, most);
-    const int64_t tiles = (most_rows * op.group() + kQueryRows - 1) / kQueryRows, pieces = int64_t(companies.size()) * kv_heads;
-    const auto piece_of = [&](int64_t i) { return typename PagedAttention<T>::Piece{companies[size_t(i % pieces / kv_heads)], i % kv_heads}; };
+    const std::vector<SharedPrefixGroup> prefix_groups = op.shared_prefix_groups(sequences, most);
+    const int64_t tiles = (most_rows * op.group() + kQueryRows - 1) / kQueryRows, pieces = int64_t(prefix_groups.size()) * kv_heads;
+    const auto piece_of = [&](int64_t i) { return typename PagedAttention<T>::Piece{prefix_groups[size_t(i % pieces / kv_heads)], i % kv_heads}; };
     // Pieces are taken some at a time, so that a thread knows which block comes after a piece's last; after the last piece it is
     // likely to be that of as many tasks ahead as there are threads.
     const int64_t share = std::max<int64_t>(1, tiles * pieces / (stream.threads() * 8)), count = (tiles * pieces + share - 1) / share;
@@ -158,7 +158,7 @@ inline int attention_paged(g4_stream handle, g4_ptr o, g4_cptr q, int64_t q_stri
       for (int64_t i = task * share; i < end; i++) {
         const auto piece = piece_of(i);
         const int64_t row = (tiles - 1 - i / pieces) * kQueryRows;
-        if (row >= op.query_rows(piece.company)) continue;
+        if (row >= op.query_rows(piece.prefix_group)) continue;
         const int64_t next = i + 1 < end ? i + 1 : (task + stream.threads()) * share;
         op.tile(reinterpret_cast<float*>(stream.scratch(thread)), piece, row, next < tiles * pieces ? op.first_block(piece_of(next)) : NextBlock{});
       }

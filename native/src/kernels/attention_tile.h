@@ -8,7 +8,7 @@
 // with V a lane is an element of the head and the chain runs over the keys.
 //
 // Both chains belong to one query row. Taking several rows at a time (heads of one group, neighbouring positions) only
-// shares the loads of K and V, so a row has the same bits alone and in any company: prefill, decode and training agree.
+// shares the loads of K and V, so a row has the same bits alone and in any shared-prefix group: prefill, decode and training agree.
 // Keys that a row must not see never enter its sums: their scores become -infinity, their values are not read for it.
 #pragma once
 
