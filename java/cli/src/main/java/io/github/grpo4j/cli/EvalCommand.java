@@ -137,7 +137,7 @@ final class EvalCommand implements Callable<Integer> {
         + ", at most " + params.maxNewTokens() + " new tokens");
     terminal.line(String.format(Locale.ROOT, "  accuracy  %s   95 %% interval %.1f to %.1f %%, %,d of %,d", terminal.bold(percent(accuracy.accuracy())),
         100 * accuracy.low(), 100 * accuracy.high(), accuracy.right(), accuracy.total()));
-    terminal.line(String.format(Locale.ROOT, "  form kept %s", percent(result.format())));
+    terminal.line(String.format(Locale.ROOT, "  format %s", percent(result.format())));
     terminal.line(String.format(Locale.ROOT, "  finished  %s", percent(result.finished())));
     terminal.line(String.format(Locale.ROOT, "  length    %7.1f   tokens on average", result.meanTokens()));
     terminal.line(String.format(Locale.ROOT, "  speed     %,7.0f   tokens/s, %.1f s on %s", result.stats().tokensPerSecond(), result.stats().seconds(),
