@@ -114,7 +114,7 @@ __global__ void __launch_bounds__(kSharedWarps * kWarp) attention_shared_tiles_k
   }
 }
 
-// ---- the rest: a block for a sequence and a kv head, a warp for every so manieth tile of keys ----
+// ---- the rest: a block for a sequence and a kv head, a warp for every n-th tile of keys ----
 
 __host__ __device__ constexpr int decode_warps(int head_dim) { return head_dim == 64 ? 4 : 2; }
 

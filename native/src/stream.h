@@ -4,7 +4,7 @@
 // takes fewer of them. Which thread runs an index never changes a result: kernels give each index its own output, or its
 // own slot of partial sums that is reduced in index order afterwards.
 //
-// Who waits looks for 200 us first and then sleeps on a condition variable. Loops follow each other within microseconds while a
+// A waiting thread spins for 200 us, then blocks on a condition variable. Loops follow each other within microseconds while a
 // model decodes, their last index may take tens of microseconds, and to be woken takes as long (more on a virtual machine): a look of
 // 20 us lost a quarter of a product of 32 rows. A much longer one would take a core that somebody else needs.
 #pragma once

@@ -49,7 +49,7 @@ enum { G4_F32 = 0, G4_BF16 = 1, G4_F16 = 2, G4_I32 = 3 };
 enum { G4_ISA_BASELINE = 0, G4_ISA_AVX2 = 1, G4_ISA_AVX512 = 2, G4_ISA_AVX512_BF16 = 3, G4_ISA_BEST = 100 };
 
 /* ---- stream and memory ------------------------------------------------------------------------------------------ */
-/* threads >= 1: the pool has threads - 1 workers, the caller is the last one. Who waits looks for 200 us, then sleeps. */
+/* threads >= 1: the pool has threads - 1 workers, the caller is the last one. A waiting thread spins for 200 us, then blocks. */
 G4_API int g4_stream_create(int threads, int isa, g4_stream* stream);
 G4_API void g4_stream_destroy(g4_stream stream);
 G4_API int g4_stream_isa(g4_stream stream);

@@ -4,7 +4,7 @@ import java.util.Arrays;
 
 /**
  * Reference-counted blocks of the paged KV cache. A block with several owners is shared: the prompt of a group, read by all
- * its answers. Who wants to write to a shared block copies it first.
+ * its answers. A shared block is copied before it is written to.
  */
 public final class BlockAllocator {
   private final int[] owners;
