@@ -1,5 +1,6 @@
 package io.github.grpo4j;
 
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
@@ -34,6 +35,12 @@ class PackageFloorsTest {
   /** Holds packages of one floor apart, too. */
   @ArchTest
   static final ArchRule NO_CYCLES = slices().matching("io.github.grpo4j.(*)..").should().beFreeOfCycles();
+
+  /** A tracker of one's own must not compile against the algorithm. */
+  @ArchTest
+  static final ArchRule TRACKERS_KNOW_EPISODES_ONLY = noClasses().that().resideInAPackage("io.github.grpo4j.track..")
+      .should().dependOnClassesThat().resideInAnyPackage(
+          packages("backend", "model", "rollout", "optim", "reward", "grpo", "curriculum", "config", "update", "run", "session", "memory", "eval"));
 
   private static String[] packages(String... names) {
     String[] identifiers = new String[names.length];

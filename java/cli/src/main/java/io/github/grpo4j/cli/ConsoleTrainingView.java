@@ -5,7 +5,7 @@ import io.github.grpo4j.episode.ScoredEpisode;
 import io.github.grpo4j.rollout.RolloutListener;
 import io.github.grpo4j.run.RunDirectory;
 import io.github.grpo4j.track.Metrics;
-import io.github.grpo4j.train.Trainer;
+import io.github.grpo4j.track.Outcome;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -134,9 +134,9 @@ final class ConsoleTrainingView implements TrainingView {
   }
 
   @Override
-  public void finished(Trainer.Outcome outcome, RunDirectory directory) {
+  public void finished(Outcome outcome, RunDirectory directory) {
     String time = Terminal.duration(clock.elapsed()) + (clock.split().isEmpty() ? "" : " (" + clock.split() + ")");
-    if (outcome == Trainer.Outcome.STOPPED) {
+    if (outcome == Outcome.STOPPED) {
       terminal.line("Stopped in good order after " + time + ". The same command goes on from the last checkpoint in " + directory.path() + ".");
       return;
     }

@@ -2,7 +2,7 @@ package io.github.grpo4j.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.grpo4j.run.RunDirectory;
-import io.github.grpo4j.train.Trainer;
+import io.github.grpo4j.track.Outcome;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -39,7 +39,7 @@ final class JsonTrainingView implements TrainingView {
   }
 
   @Override
-  public void finished(Trainer.Outcome outcome, RunDirectory directory) {
+  public void finished(Outcome outcome, RunDirectory directory) {
     print(event(outcome.name().toLowerCase(Locale.ROOT)).put("run_dir", directory.path().toString()));
   }
 

@@ -39,7 +39,7 @@ final class SftCommand implements Callable<Integer> {
       if (!json) {
         terminal.progress("reading " + run.model().path() + " and the solutions");
       }
-      try (SftTrainer trainer = new SftTrainer(run, randomWeights, view); StopOnInterrupt ignored = new StopOnInterrupt(trainer::requestStop)) {
+      try (SftTrainer trainer = SftTrainer.open(run, randomWeights, view); StopOnInterrupt ignored = new StopOnInterrupt(trainer::requestStop)) {
         view.finished(trainer.run(), trainer.directory());
       }
     }

@@ -4,7 +4,7 @@ import io.github.grpo4j.config.RunConfig;
 import io.github.grpo4j.rollout.RolloutListener;
 import io.github.grpo4j.run.RunDirectory;
 import io.github.grpo4j.track.Metrics;
-import io.github.grpo4j.train.Trainer;
+import io.github.grpo4j.track.Outcome;
 import java.util.Locale;
 import java.util.Map;
 
@@ -57,9 +57,9 @@ final class SftView implements TrainingView {
   }
 
   @Override
-  public void finished(Trainer.Outcome outcome, RunDirectory directory) {
+  public void finished(Outcome outcome, RunDirectory directory) {
     terminal.line(String.format(Locale.ROOT, "%s after %s. The model is %s.",
-        outcome == Trainer.Outcome.COMPLETED ? terminal.bold("Done") : "Stopped", Terminal.duration(clock.elapsed()),
+        outcome == Outcome.COMPLETED ? terminal.bold("Done") : "Stopped", Terminal.duration(clock.elapsed()),
         terminal.bold(directory.model().toString())));
   }
 }

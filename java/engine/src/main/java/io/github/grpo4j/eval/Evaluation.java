@@ -2,18 +2,14 @@ package io.github.grpo4j.eval;
 
 import io.github.grpo4j.config.RunConfig;
 import io.github.grpo4j.data.Dataset;
-import io.github.grpo4j.data.EncodedPrompts;
 import io.github.grpo4j.memory.MemoryPlan;
-import io.github.grpo4j.memory.RolloutLimits;
-import io.github.grpo4j.model.CausalLm;
 import io.github.grpo4j.model.ModelDirectory;
-import io.github.grpo4j.reward.EpisodeScorer;
-import io.github.grpo4j.rollout.Generator;
 import io.github.grpo4j.rollout.RolloutListener;
 import io.github.grpo4j.rollout.SamplingParams;
 import io.github.grpo4j.run.ModelLocation;
-import io.github.grpo4j.session.ModelSession;
 import io.github.grpo4j.session.Resources;
+import io.github.grpo4j.session.RunAssembly;
+import io.github.grpo4j.session.RunInputs;
 import io.github.grpo4j.session.TrainingData;
 import io.github.grpo4j.track.Sample;
 import io.github.grpo4j.track.SamplesFile;
@@ -34,26 +30,19 @@ import java.util.concurrent.CancellationException;
  */
 public final class Evaluation implements AutoCloseable {
   private final Resources resources = new Resources();
-  private final ModelSession session;
-  private final Dataset data;
-  private final EncodedPrompts problems;
+  private final RunInputs inputs;
   private final Evaluator evaluator;
   private final int answersPerProblem;
 
   private Evaluation(RunConfig config, int answersPerProblem) {
     this.answersPerProblem = answersPerProblem;
+    ModelDirectory.checkFiles(ModelLocation.find(config.model().path()).model());
+    Dataset problems = TrainingData.eval(config.data());
+    int answers = Math.multiplyExact(problems.size(), answersPerProblem);
+    MemoryPlan.evaluation(config, answers).requireFits();
     try {
-      this.data = TrainingData.eval(config.data());
-      int answers = Math.multiplyExact(data.size(), answersPerProblem);
-      ModelDirectory.checkFiles(ModelLocation.find(config.model().path()).model());
-      MemoryPlan.evaluation(config, answers).requireFits();
-      this.session = resources.own(ModelSession.open(config));
-      this.problems = TrainingData.encode(data, TrainingData.prompts(config, session.directory(), session.tokenizer()), config.data());
-      int longest = problems.longest() + config.rollout().maxNewTokens();
-      CausalLm model = resources.own(new CausalLm(session.backend(), session.weights(), longest));
-      Generator generator = resources.own(new Generator(model, RolloutLimits.of(config, model.config(), longest, answers),
-          session.stopIds(), session.tokenizer().vocabUsed(), session.tokenizer()::decode));
-      this.evaluator = new Evaluator(generator, session.scorer(config), config.training().seed());
+      this.inputs = resources.own(RunInputs.open(config, problems));
+      this.evaluator = Evaluator.of(resources.own(new RunAssembly(inputs, inputs.scorer(), 0, answers)));
     } catch (RuntimeException e) {
       resources.close();
       throw e;
@@ -67,12 +56,12 @@ public final class Evaluation implements AutoCloseable {
 
   /** The problems that are asked. */
   public Dataset problems() {
-    return data;
+    return inputs.evalData();
   }
 
   /** One line on what it runs on. */
   public String device() {
-    return session.device();
+    return inputs.session().device();
   }
 
   /**
@@ -81,7 +70,7 @@ public final class Evaluation implements AutoCloseable {
    * @param params its limit on new tokens is at most the configuration's {@code rollout.max_new_tokens}
    */
   public Evaluator.Result run(SamplingParams params, RolloutListener listener) {
-    return evaluator.evaluate(problems, params, answersPerProblem, listener);
+    return evaluator.evaluate(inputs.evalProblems(), params, answersPerProblem, listener);
   }
 
   /**
@@ -91,7 +80,7 @@ public final class Evaluation implements AutoCloseable {
   public Evaluator.Result run(SamplingParams params, RolloutListener listener, Path answers) {
     String split = params.temperature() == 0 ? Sample.EVAL_GREEDY : Sample.EVAL_SAMPLED;
     try (SamplesFile file = SamplesFile.create(answers)) {
-      return evaluator.evaluate(problems, params, answersPerProblem, listener, scored -> file.append(Sample.of(0, split, scored)));
+      return evaluator.evaluate(inputs.evalProblems(), params, answersPerProblem, listener, scored -> file.append(Sample.of(0, split, scored)));
     }
   }
 

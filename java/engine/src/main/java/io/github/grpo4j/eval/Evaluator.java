@@ -10,6 +10,7 @@ import io.github.grpo4j.rollout.RolloutListener;
 import io.github.grpo4j.rollout.RolloutRequest;
 import io.github.grpo4j.rollout.RolloutStats;
 import io.github.grpo4j.rollout.SamplingParams;
+import io.github.grpo4j.session.RunAssembly;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -39,6 +40,11 @@ public final class Evaluator {
     this.generator = generator;
     this.scorer = scorer;
     this.seed = seed ^ STREAM;
+  }
+
+  /** The evaluator of a run: its generator, its reward, its seed. */
+  public static Evaluator of(RunAssembly assembly) {
+    return new Evaluator(assembly.generator(), assembly.scorer(), assembly.config().training().seed());
   }
 
   /** @param answers drawn per problem; 1 for greedy decoding, which would give the same one again */

@@ -5,6 +5,7 @@ import io.github.grpo4j.data.EncodedPrompts;
 import io.github.grpo4j.episode.ScoredEpisode;
 import io.github.grpo4j.rollout.RolloutListener;
 import io.github.grpo4j.rollout.SamplingParams;
+import io.github.grpo4j.session.RunAssembly;
 import io.github.grpo4j.track.Metrics;
 import java.util.List;
 import java.util.Optional;
@@ -32,10 +33,11 @@ public final class RunEvaluation {
   private final SamplingParams greedy;
   private final SamplingParams sampling;
 
-  public RunEvaluation(RunConfig config, Evaluator evaluator, EncodedPrompts problems) {
+  public RunEvaluation(RunAssembly assembly) {
+    RunConfig config = assembly.config();
     int maxNewTokens = config.rollout().maxNewTokens();
-    this.evaluator = evaluator;
-    this.problems = problems;
+    this.evaluator = Evaluator.of(assembly);
+    this.problems = assembly.evalProblems();
     this.interval = config.training().evalInterval();
     this.samples = config.training().evalSamples();
     this.greedy = SamplingParams.greedy(maxNewTokens);

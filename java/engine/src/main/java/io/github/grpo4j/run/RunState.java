@@ -36,6 +36,18 @@ public record RunState(
     return new RunState(0, 0, 0, 0, trainData, Map.of(), Map.of());
   }
 
+  /**
+   * The state after one more step, which is still to be evaluated and reported.
+   *
+   * @param optimizerSteps that the step did or skipped
+   * @param tokens that it processed
+   * @param skippedUpdates optimizer steps that it left out
+   */
+  public RunState next(int optimizerSteps, long tokens, int skippedUpdates, Map<String, Number> metrics) {
+    return new RunState(step + 1, this.optimizerSteps + optimizerSteps, numTokens + tokens, this.skippedUpdates + skippedUpdates, trainData,
+        trackerOffsets, metrics);
+  }
+
   public RunState withTrackerOffsets(Map<String, Long> offsets) {
     return new RunState(step, optimizerSteps, numTokens, skippedUpdates, trainData, offsets, unreported);
   }

@@ -14,7 +14,6 @@ import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelDirectory;
 import io.github.grpo4j.model.ModelWeights;
 import io.github.grpo4j.model.RandomWeights;
-import io.github.grpo4j.reward.EpisodeScorer;
 import io.github.grpo4j.run.ModelLocation;
 import io.github.grpo4j.run.ModelState;
 import io.github.grpo4j.text.TextException;
@@ -128,11 +127,6 @@ public final class ModelSession implements AutoCloseable {
   /** Empty where the directory has no tokenizer.json: ids in and out still work. */
   public Optional<Tokenizer> tokenizerIfAny() {
     return tokenizer;
-  }
-
-  /** What scores completions as the configuration says. */
-  public EpisodeScorer scorer(RunConfig config) {
-    return new EpisodeScorer(config.reward().function(), tokenizer()::decode, config.prompt().responsePrefix());
   }
 
   /** What a checkpoint keeps of this. */

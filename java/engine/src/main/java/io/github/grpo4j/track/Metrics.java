@@ -2,10 +2,6 @@ package io.github.grpo4j.track;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.github.grpo4j.episode.Reward;
-import io.github.grpo4j.grpo.credit.Advantages;
-import io.github.grpo4j.grpo.credit.RewardStatistics;
-import io.github.grpo4j.grpo.loss.ObjectiveMetrics;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -75,68 +71,6 @@ public final class Metrics {
 
   public Metrics put(String name, long value) {
     values.put(name, value);
-    return this;
-  }
-
-  /**
-   * {@code reward}, {@code reward_std}, {@code frac_reward_zero_std}, and {@code rewards/NAME/mean} and {@code /std} of every
-   * component.
-   */
-  public Metrics putRewards(List<Reward> rewards, Advantages advantages) {
-    RewardStatistics total = RewardStatistics.of(rewards.stream().mapToDouble(Reward::total).toArray());
-    put("reward", total.mean());
-    put("reward_std", total.std());
-    put("frac_reward_zero_std", advantages.fractionZeroStd());
-    if (!rewards.isEmpty()) {
-      for (String component : rewards.get(0).components().keySet()) {
-        RewardStatistics part = RewardStatistics.of(
-            rewards.stream().mapToDouble(reward -> reward.components().getOrDefault(component, Double.NaN)).toArray());
-        put("rewards/" + component + "/mean", part.mean());
-        put("rewards/" + component + "/std", part.std());
-      }
-    }
-    return this;
-  }
-
-  /**
-   * {@code completions/mean_length}, min, max, {@code clipped_ratio} (share cut off by the length limit), and the lengths of
-   * those that ended by themselves ({@code …_terminated_length}, 0 if there are none).
-   *
-   * @param tokens length of each completion
-   * @param finished whether the model ended it by itself
-   */
-  public Metrics putCompletions(int[] tokens, boolean[] finished) {
-    long sum = 0;
-    long terminatedSum = 0;
-    int min = Integer.MAX_VALUE;
-    int max = 0;
-    int terminated = 0;
-    int terminatedMin = Integer.MAX_VALUE;
-    int terminatedMax = 0;
-    for (int i = 0; i < tokens.length; i++) {
-      sum += tokens[i];
-      min = Math.min(min, tokens[i]);
-      max = Math.max(max, tokens[i]);
-      if (finished[i]) {
-        terminated++;
-        terminatedSum += tokens[i];
-        terminatedMin = Math.min(terminatedMin, tokens[i]);
-        terminatedMax = Math.max(terminatedMax, tokens[i]);
-      }
-    }
-    int count = Math.max(1, tokens.length);
-    put("completions/mean_length", (double) sum / count);
-    put("completions/min_length", (long) (tokens.length == 0 ? 0 : min));
-    put("completions/max_length", (long) max);
-    put("completions/clipped_ratio", (double) (tokens.length - terminated) / count);
-    put("completions/mean_terminated_length", (double) terminatedSum / Math.max(1, terminated));
-    put("completions/min_terminated_length", (long) (terminated == 0 ? 0 : terminatedMin));
-    return put("completions/max_terminated_length", (long) terminatedMax);
-  }
-
-  /** Loss, KL, entropy and clip ratios of the update. */
-  public Metrics putObjective(ObjectiveMetrics objective) {
-    objective.toMap().forEach(this::put);
     return this;
   }
 

@@ -8,8 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.github.grpo4j.episode.Reward;
-import io.github.grpo4j.grpo.credit.Advantages;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -132,30 +130,6 @@ class JsonlTrackerTest {
     assertEquals(response.replace('\ud800', '?'), line.get("response").asText());
     assertTrue(line.get("extracted").isNull());
     assertEquals(1.0, line.get("rewards/format").asDouble());
-  }
-
-  @Test
-  void rewardMetrics() {
-    List<Reward> rewards = List.of(Reward.of(1.1, true, 1, "4"), Reward.of(0.1, false, 1, "5"), Reward.of(0, false, 0, null));
-    Map<String, Number> metrics = new Metrics().putRewards(rewards, new Advantages(new double[3], 0.25)).asMap();
-    assertEquals(0.4, metrics.get("reward").doubleValue(), 1e-12);
-    assertEquals(0.6082762530298219, metrics.get("reward_std").doubleValue(), 1e-12);
-    assertEquals(1.0 / 3, metrics.get("rewards/answer/mean").doubleValue(), 1e-12);
-    assertEquals(2.0 / 3, metrics.get("rewards/format/mean").doubleValue(), 1e-12);
-    assertEquals(0.25, metrics.get("frac_reward_zero_std").doubleValue());
-  }
-
-  @Test
-  void completionMetrics() {
-    Map<String, Number> metrics = new Metrics().putCompletions(new int[] {4, 30, 8, 30}, new boolean[] {true, false, true, false}).asMap();
-    assertEquals(18.0, metrics.get("completions/mean_length"));
-    assertEquals(4L, metrics.get("completions/min_length"));
-    assertEquals(30L, metrics.get("completions/max_length"));
-    assertEquals(0.5, metrics.get("completions/clipped_ratio"));
-    assertEquals(6.0, metrics.get("completions/mean_terminated_length"));
-    assertEquals(8L, metrics.get("completions/max_terminated_length"));
-    Map<String, Number> none = new Metrics().putCompletions(new int[] {30}, new boolean[] {false}).asMap();
-    assertEquals(0L, none.get("completions/min_terminated_length"));
   }
 
   @Test

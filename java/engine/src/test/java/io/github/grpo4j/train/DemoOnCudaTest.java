@@ -10,6 +10,7 @@ import io.github.grpo4j.episode.ScoredEpisode;
 import io.github.grpo4j.testing.Accuracy;
 import io.github.grpo4j.testing.TestBackends;
 import io.github.grpo4j.track.Metrics;
+import io.github.grpo4j.track.Outcome;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -44,7 +45,7 @@ class DemoOnCudaTest {
         List.of("backend.device=" + device, "training.run_dir=" + folder.resolve(device), "training.eval_interval=0"));
     Recorder recorder = new Recorder();
     try (Trainer trainer = Trainer.open(config, recorder)) {
-      assertEquals(Trainer.Outcome.STOPPED, trainer.run(STEPS));
+      assertEquals(Outcome.STOPPED, trainer.run(STEPS));
     }
     return recorder;
   }

@@ -12,6 +12,7 @@ import io.github.grpo4j.config.RunConfig;
 import io.github.grpo4j.run.CheckpointException;
 import io.github.grpo4j.testing.TestBackends;
 import io.github.grpo4j.track.Metrics;
+import io.github.grpo4j.track.Outcome;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -49,7 +50,7 @@ class TrainerTest {
     return ConfigLoader.parse(BASE, "test", all);
   }
 
-  private static Trainer.Outcome run(RunConfig config, int lastStep) {
+  private static Outcome run(RunConfig config, int lastStep) {
     try (Trainer trainer = Trainer.open(config, TrainingListener.NONE)) {
       return trainer.run(lastStep);
     }
@@ -62,9 +63,9 @@ class TrainerTest {
   @ParameterizedTest
   @MethodSource("variants")
   void aStoppedRunEqualsAStraightOneToTheByte(String variant) throws IOException {
-    assertEquals(Trainer.Outcome.COMPLETED, run(config("straight", variant), Integer.MAX_VALUE));
-    assertEquals(Trainer.Outcome.STOPPED, run(config("stopped", variant), STOP));
-    assertEquals(Trainer.Outcome.COMPLETED, run(config("stopped", variant), Integer.MAX_VALUE));
+    assertEquals(Outcome.COMPLETED, run(config("straight", variant), Integer.MAX_VALUE));
+    assertEquals(Outcome.STOPPED, run(config("stopped", variant), STOP));
+    assertEquals(Outcome.COMPLETED, run(config("stopped", variant), Integer.MAX_VALUE));
     assertSameRun(folder.resolve("straight"), folder.resolve("stopped"), STEPS);
   }
 
@@ -110,7 +111,7 @@ class TrainerTest {
     RunConfig config = config("interrupted");
     try (Trainer trainer = Trainer.open(config, stopInStepThree)) {
       running[0] = trainer;
-      assertEquals(Trainer.Outcome.STOPPED, trainer.run());
+      assertEquals(Outcome.STOPPED, trainer.run());
     }
     assertTrue(Files.isDirectory(folder.resolve("interrupted/checkpoints/step_000002")));
     run(config, Integer.MAX_VALUE);
@@ -135,7 +136,7 @@ class TrainerTest {
     RunConfig config = config("interrupted", "training.max_steps=" + steps);
     try (Trainer trainer = Trainer.open(config, stop)) {
       running[0] = trainer;
-      assertEquals(Trainer.Outcome.STOPPED, trainer.run());
+      assertEquals(Outcome.STOPPED, trainer.run());
     }
     assertTrue(Files.isDirectory(folder.resolve(String.format("interrupted/checkpoints/step_%06d", evaluated))));
     run(config, Integer.MAX_VALUE);
@@ -166,7 +167,7 @@ class TrainerTest {
     run(config("origin"), STOP);
     run(config("origin"), Integer.MAX_VALUE);
     Path checkpoint = folder.resolve(String.format("origin/checkpoints/step_%06d", STEPS));
-    assertEquals(Trainer.Outcome.COMPLETED,
+    assertEquals(Outcome.COMPLETED,
         run(config("branch", "training.resume=" + checkpoint, "training.max_steps=" + (STEPS + 1)), Integer.MAX_VALUE));
     assertEquals(STEPS + 1, lastMetrics("branch").path("step").asInt());
   }

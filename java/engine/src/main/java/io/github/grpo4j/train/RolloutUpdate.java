@@ -1,0 +1,100 @@
+package io.github.grpo4j.train;
+
+import io.github.grpo4j.config.RunConfig;
+import io.github.grpo4j.episode.Episode;
+import io.github.grpo4j.optim.LearningRateSchedule;
+import io.github.grpo4j.track.Metrics;
+import io.github.grpo4j.update.PolicyUpdate;
+import io.github.grpo4j.update.ReferencePolicy;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** The optimizer steps of one rollout: its questions, in order, cut into {@code grpo.updates_per_rollout} mini-batches. */
+final class RolloutUpdate {
+  private final RunConfig config;
+  private final PolicyUpdate update;
+  private final ReferencePolicy reference;
+  private final LearningRateSchedule schedule;
+
+  /** @param reference null without KL */
+  RolloutUpdate(RunConfig config, PolicyUpdate update, ReferencePolicy reference, LearningRateSchedule schedule) {
+    this.config = config;
+    this.update = update;
+    this.reference = reference;
+    this.schedule = schedule;
+  }
+
+  /** What the updates of one rollout were, taken together. */
+  static final class Updated {
+    private final Map<String, Double> metrics = new LinkedHashMap<>();
+    private int count;
+    private int skipped;
+    private long trainedTokens;
+    private double learningRate;
+
+    private void add(PolicyUpdate.Result result, double rate) {
+      count++;
+      skipped += result.optimizer().skipped() ? 1 : 0;
+      trainedTokens += result.trainedTokens();
+      learningRate = rate;
+      result.metrics().toMap().forEach((name, value) -> metrics.merge(name, value, Double::sum));
+      metrics.merge(Metrics.GRAD_NORM, result.optimizer().gradNorm(), Double::sum);
+      if (!result.mismatch().isEmpty()) {
+        metrics.put(Metrics.LOGP_DIFFERENCE_MEAN, result.mismatch().mean());
+        metrics.put(Metrics.LOGP_DIFFERENCE_MAX, result.mismatch().max());
+      }
+    }
+
+    private void average() {
+      metrics.replaceAll((name, value) -> name.startsWith("sampling/") ? value : value / count);
+    }
+
+    /** Means over the updates, but for the distance of log-probs, which is the first one's. */
+    Map<String, Double> metrics() {
+      return metrics;
+    }
+
+    /** Optimizer steps, those that were left out included. */
+    int count() {
+      return count;
+    }
+
+    /** Optimizer steps left out because the gradient was not finite. */
+    int skipped() {
+      return skipped;
+    }
+
+    long trainedTokens() {
+      return trainedTokens;
+    }
+
+    /** The last update's. */
+    double learningRate() {
+      return learningRate;
+    }
+  }
+
+  /**
+   * @param episodes group by group, {@code rollout.answers_per_question} each
+   * @param advantages one per episode
+   * @param optimizerSteps that the run has done before
+   */
+  Updated run(List<Episode> episodes, double[] advantages, long optimizerSteps) {
+    List<float[]> refLogprobs = reference == null ? null : reference.logprobs(episodes);
+    Updated updated = new Updated();
+    int answers = config.rollout().answersPerQuestion();
+    int questions = episodes.size() / answers;
+    int updates = Math.min(config.grpo().updatesPerRollout(), questions);
+    for (int u = 0; u < updates; u++) {
+      int from = (int) ((long) questions * u / updates) * answers;
+      int to = (int) ((long) questions * (u + 1) / updates) * answers;
+      double rate = schedule.at(optimizerSteps + u);
+      updated.add(update.step(episodes.subList(from, to), Arrays.copyOfRange(advantages, from, to),
+          refLogprobs == null ? null : refLogprobs.subList(from, to), rate, u == 0), rate);
+    }
+    updated.average();
+    return updated;
+  }
+}

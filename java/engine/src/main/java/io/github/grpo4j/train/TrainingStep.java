@@ -1,0 +1,87 @@
+package io.github.grpo4j.train;
+
+import io.github.grpo4j.config.RunConfig;
+import io.github.grpo4j.data.EncodedPrompts.Prompt;
+import io.github.grpo4j.episode.Episode;
+import io.github.grpo4j.episode.ScoredEpisode;
+import io.github.grpo4j.reward.EpisodeScorer;
+import io.github.grpo4j.rollout.Generator;
+import io.github.grpo4j.rollout.RolloutRequest;
+import io.github.grpo4j.rollout.RolloutStats;
+import io.github.grpo4j.train.TrainingListener.Phase;
+import java.util.List;
+
+/**
+ * One step of GRPO, from problems to new weights: rollout, reward, advantage, update. It reads and writes no file, and knows
+ * nothing of the steps before it but their number.
+ */
+final class TrainingStep {
+  private final RunConfig config;
+  private final Generator generator;
+  private final EpisodeScorer scorer;
+  private final CreditAssignment credit;
+  private final RolloutUpdate update;
+  private final RunControl control;
+  private final TrainingListener listener;
+
+  /**
+   * @param episodes of the step, group by group
+   * @param credit what they were trained with
+   * @param updated what the updates were
+   * @param rollout speed of the rollout
+   * @param rolloutSeconds from the beginning to the advantages
+   * @param updateSeconds of all optimizer steps
+   */
+  record Result(
+      List<ScoredEpisode> episodes, CreditAssignment.Assigned credit, RolloutUpdate.Updated updated, RolloutStats rollout,
+      double rolloutSeconds, double updateSeconds) {
+    /** Prompt and completion tokens; a prompt counts for each of its completions. */
+    long tokens() {
+      return episodes.stream().mapToLong(scored -> scored.episode().totalTokens()).sum();
+    }
+  }
+
+  TrainingStep(RunConfig config, Generator generator, EpisodeScorer scorer, CreditAssignment credit, RolloutUpdate update,
+      RunControl control, TrainingListener listener) {
+    this.config = config;
+    this.generator = generator;
+    this.scorer = scorer;
+    this.credit = credit;
+    this.update = update;
+    this.control = control;
+    this.listener = listener;
+  }
+
+  /**
+   * @param step number of the step, from 1: the key of its random numbers
+   * @param prompts problems that it works on
+   * @param optimizerSteps that the run has done before
+   */
+  Result run(int step, List<Prompt> prompts, long optimizerSteps) {
+    long start = System.nanoTime();
+    listener.phase(step, Phase.ROLLOUT);
+    Generator.Rollout rollout = rollout(step, prompts);
+    List<ScoredEpisode> scored = scorer.score(
+        prompts.stream().map(Prompt::problem).toList(), rollout.episodes(), config.rollout().answersPerQuestion());
+    listener.episodes(step, scored);
+    CreditAssignment.Assigned assigned = credit.assign(step, scored);
+    double rolloutSeconds = secondsSince(start);
+
+    listener.phase(step, Phase.UPDATE);
+    long updateStart = System.nanoTime();
+    List<Episode> episodes = rollout.episodes();
+    RolloutUpdate.Updated updated = update.run(episodes, assigned.advantages().values(), optimizerSteps);
+    return new Result(scored, assigned, updated, rollout.stats(), rolloutSeconds, secondsSince(updateStart));
+  }
+
+  private Generator.Rollout rollout(int step, List<Prompt> prompts) {
+    List<RolloutRequest> requests = prompts.stream()
+        .map(prompt -> new RolloutRequest(prompt.problem().index(), prompt.ids(), config.rollout().answersPerQuestion())).toList();
+    return control.interruptibly(() -> generator.generate(requests, config.rollout().sampling(), config.training().seed(), step,
+        listener.rolloutListener(step, Phase.ROLLOUT)));
+  }
+
+  static double secondsSince(long start) {
+    return (System.nanoTime() - start) * 1e-9;
+  }
+}
