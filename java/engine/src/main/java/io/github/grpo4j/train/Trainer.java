@@ -53,9 +53,9 @@ public final class Trainer implements AutoCloseable {
   private final Tracker tracker;
   private final RunLoop loop;
 
-  private Trainer(RunConfig config, TrainingListener listener) {
-    this.config = config;
-    this.listener = listener;
+  Trainer(TrainerBuilder builder) {
+    this.config = builder.config();
+    this.listener = builder.listener();
     ModelDirectory.checkFiles(ModelLocation.find(config.model().path()).model());
     MemoryPlan.training(config).requireFits();
     try {
@@ -66,7 +66,7 @@ public final class Trainer implements AutoCloseable {
       this.problems = inputs.encode(data);
       this.order = new BatchOrder(problems.size(), config.rollout().questionsPerStep(), config.training().seed(), true);
       RunAssembly assembly = resources.own(new RunAssembly(
-          inputs, inputs.scorer(), problems.longest() + config.rollout().maxNewTokens(), config.episodesPerStep()));
+          inputs, builder.scorer(inputs), problems.longest() + config.rollout().maxNewTokens(), config.episodesPerStep()));
       RunAssembly.Learner learner = assembly.learner(config.optimizer());
       this.step = step(assembly, learner);
       RunState state = directory.resume(config, session.state(), learner.optimizer(), data.sha256());
@@ -81,9 +81,14 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
+  /** For a run with rewards, trackers or a listener of one's own. */
+  public static TrainerBuilder builder(RunConfig config) {
+    return new TrainerBuilder(config);
+  }
+
   /** Opens model, data and run directory, and goes on from a checkpoint where {@code training.resume} says so. */
   public static Trainer open(RunConfig config, TrainingListener listener) {
-    return new Trainer(config, listener);
+    return builder(config).listener(listener).open();
   }
 
   private static int totalSteps(RunConfig config, BatchOrder order) {

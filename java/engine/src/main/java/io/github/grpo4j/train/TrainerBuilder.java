@@ -1,0 +1,72 @@
+package io.github.grpo4j.train;
+
+import io.github.grpo4j.config.RunConfig;
+import io.github.grpo4j.episode.Reward;
+import io.github.grpo4j.reward.EpisodeScorer;
+import io.github.grpo4j.reward.RewardFunction;
+import io.github.grpo4j.session.RunInputs;
+import io.github.grpo4j.train.WeightedRewards.Weighted;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A training run with parts of one's own, beside what the configuration names.
+ *
+ * <pre>{@code
+ * try (Trainer trainer = Trainer.builder(config).reward("brief", brief, 1.0).listener(listener).open()) {
+ *   trainer.run();
+ * }
+ * }</pre>
+ *
+ * <p>A checkpoint does not know these parts: whoever goes on with a run gives it the same ones again.
+ */
+public final class TrainerBuilder {
+  private final RunConfig config;
+  private final List<Weighted> rewards = new ArrayList<>();
+  private TrainingListener listener = TrainingListener.NONE;
+
+  TrainerBuilder(RunConfig config) {
+    this.config = config;
+  }
+
+  /**
+   * Adds a reward function. Those that are given take the place of the configuration's {@code reward}; their weighted totals are
+   * summed, and accuracy is what the first of them calls correct.
+   *
+   * @param name of its metrics {@code rewards/NAME/mean} and {@code /std}, unlike those of the others
+   * @throws IllegalArgumentException if the name is taken or the weight is not a number
+   */
+  public TrainerBuilder reward(String name, RewardFunction function, double weight) {
+    if (name.isBlank() || name.equals(Reward.ANSWER) || rewards.stream().anyMatch(given -> given.name().equals(name))) {
+      throw new IllegalArgumentException("the name \"" + name + "\" of a reward is taken or empty; each needs one of its own");
+    }
+    if (!Double.isFinite(weight)) {
+      throw new IllegalArgumentException("the weight of reward " + name + " is " + weight + "; it must be a number");
+    }
+    rewards.add(new Weighted(name, function, weight));
+    return this;
+  }
+
+  /** Follows the run; the last one given counts. */
+  public TrainerBuilder listener(TrainingListener listener) {
+    this.listener = listener;
+    return this;
+  }
+
+  /** Opens model, data and run directory, and goes on from a checkpoint where {@code training.resume} says so. */
+  public Trainer open() {
+    return new Trainer(this);
+  }
+
+  RunConfig config() {
+    return config;
+  }
+
+  TrainingListener listener() {
+    return listener;
+  }
+
+  EpisodeScorer scorer(RunInputs inputs) {
+    return rewards.isEmpty() ? inputs.scorer() : inputs.scorer(new WeightedRewards(rewards));
+  }
+}

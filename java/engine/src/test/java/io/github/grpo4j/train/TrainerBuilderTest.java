@@ -1,0 +1,61 @@
+package io.github.grpo4j.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.grpo4j.config.ConfigLoader;
+import io.github.grpo4j.config.RunConfig;
+import io.github.grpo4j.episode.Reward;
+import io.github.grpo4j.reward.RewardFunction;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TrainerBuilderTest {
+  @TempDir Path folder;
+
+  private RunConfig config() {
+    return ConfigLoader.parse("""
+        model: {path: "builtin:tiny"}
+        data: {kind: synthetic, train_limit: 20, eval_limit: 2, max_prompt_tokens: 96}
+        prompt: {chat: false, system: "", user: "{question}\\n", response_prefix: ""}
+        rollout: {questions_per_step: 2, answers_per_question: 2, max_new_tokens: 20}
+        training: {max_steps: 1, eval_interval: 0, checkpoint_interval: 0, micro_batch_tokens: 150}
+        """, "test", List.of("training.run_dir=" + folder.resolve("run")));
+  }
+
+  @Test
+  void rewardsOfOnesOwnAreWeightedAndReportedByName() {
+    RewardFunction length = completion -> Reward.of(completion.tokens(), false, 0, null);
+    RewardFunction one = completion -> Reward.of(1, true, 0, "x");
+    List<Map<String, Number>> rows = new ArrayList<>();
+    TrainingListener listener = new TrainingListener() {
+      @Override
+      public void step(int step, Map<String, Number> metrics) {
+        rows.add(metrics);
+      }
+    };
+    try (Trainer trainer = Trainer.builder(config()).reward("one", one, 3).reward("brief", length, -0.5).listener(listener).open()) {
+      trainer.run();
+    }
+    Map<String, Number> row = rows.get(0);
+    double length1 = row.get("completions/mean_length").doubleValue();
+    assertTrue(length1 >= 1);
+    assertEquals(length1, row.get("rewards/brief/mean").doubleValue(), 1e-12);
+    assertEquals(1, row.get("rewards/one/mean").doubleValue());
+    assertEquals(1, row.get("rewards/answer/mean").doubleValue(), "the first function says what is correct");
+    assertEquals(3 - 0.5 * length1, row.get("reward").doubleValue(), 1e-12);
+  }
+
+  @Test
+  void twoRewardsOfOneNameAreRefused() {
+    RewardFunction function = completion -> Reward.of(0, false, 0, null);
+    TrainerBuilder builder = Trainer.builder(config()).reward("mine", function, 1);
+    assertThrows(IllegalArgumentException.class, () -> builder.reward("mine", function, 1));
+    assertThrows(IllegalArgumentException.class, () -> builder.reward("other", function, Double.NaN));
+  }
+}
