@@ -3,6 +3,7 @@ package io.github.grpo4j.config;
 import io.github.grpo4j.backend.AttentionKernels;
 import io.github.grpo4j.backend.DeviceKind;
 import io.github.grpo4j.backend.cuda.CudaInstallation;
+import io.github.grpo4j.options.Check;
 
 /**
  * What the run computes on.

@@ -1,6 +1,7 @@
 package io.github.grpo4j.config;
 
 import io.github.grpo4j.data.OverlongPrompts;
+import io.github.grpo4j.options.Check;
 
 /**
  * Which problems the model works on.

@@ -8,6 +8,7 @@ import io.github.grpo4j.grpo.loss.Clipping;
 import io.github.grpo4j.grpo.loss.ImportanceLevel;
 import io.github.grpo4j.grpo.loss.Kl;
 import io.github.grpo4j.grpo.loss.Objective;
+import io.github.grpo4j.options.Check;
 
 /**
  * How rewards become a gradient; formulas stand at {@link AdvantageEstimator} and {@link Objective}.

@@ -1,6 +1,7 @@
 package io.github.grpo4j.config;
 
 import io.github.grpo4j.backend.DType;
+import io.github.grpo4j.options.Check;
 
 /**
  * Which model is trained.

@@ -2,6 +2,7 @@ package io.github.grpo4j.config;
 
 import io.github.grpo4j.optim.AdamW;
 import io.github.grpo4j.optim.LearningRateSchedule;
+import io.github.grpo4j.options.Check;
 import java.util.List;
 
 /**

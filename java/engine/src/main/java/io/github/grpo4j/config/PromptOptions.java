@@ -1,5 +1,7 @@
 package io.github.grpo4j.config;
 
+import io.github.grpo4j.options.Check;
+
 /**
  * How a problem is put to the model.
  *

@@ -4,6 +4,7 @@ import io.github.grpo4j.backend.AttentionKernels;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.grpo.credit.AdvantageEstimator;
 import io.github.grpo4j.grpo.loss.Objective;
+import io.github.grpo4j.options.Check;
 
 /**
  * All options of a run, resolved: no key is missing any more.

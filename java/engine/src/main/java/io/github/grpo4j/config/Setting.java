@@ -1,10 +1,15 @@
 package io.github.grpo4j.config;
 
-import com.fasterxml.jackson.databind.JsonNode;
-
 /**
- * A value given by the user.
+ * A value given by the user, a preset or an alias.
  *
- * @param place where: {@code config.yaml:12}, or {@code --set a.b=c}
+ * @param value as it was written
+ * @param place where: {@code config.yaml:12}, {@code --set a.b=c} or {@code preset dapo}
+ * @param name the key as it was written, which for an alias is not the option's own
+ * @param lenient an alias of a key that not every kind has: it is left out where the chosen kind lacks it
  */
-record Setting(JsonNode value, String place) {}
+record Setting(YamlNode value, String place, String name, boolean lenient) {
+  Setting(YamlNode value, String place, String name) {
+    this(value, place, name, false);
+  }
+}

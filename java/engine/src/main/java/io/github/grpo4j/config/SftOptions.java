@@ -1,6 +1,7 @@
 package io.github.grpo4j.config;
 
 import io.github.grpo4j.optim.LearningRateSchedule;
+import io.github.grpo4j.options.Check;
 import java.util.List;
 
 /**

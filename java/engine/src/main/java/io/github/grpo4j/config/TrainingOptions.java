@@ -1,5 +1,7 @@
 package io.github.grpo4j.config;
 
+import io.github.grpo4j.options.Check;
+
 /**
  * Length of the run, evaluation and checkpoints.
  *

@@ -1,14 +1,9 @@
 package io.github.grpo4j.run;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
+import io.github.grpo4j.config.ConfigException;
 import io.github.grpo4j.config.ConfigLoader;
 import io.github.grpo4j.config.RunConfig;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 
@@ -27,24 +22,21 @@ final class ConfigDifference {
 
   /** @throws CheckpointException naming the options that differ */
   static void requireSameRun(Path checkpoint, RunConfig config) {
-    Path file = checkpoint.resolve(RunDirectory.CONFIG);
-    ObjectMapper yaml = new ObjectMapper(new YAMLFactory());
+    RunConfig then = read(checkpoint.resolve(RunDirectory.CONFIG));
+    List<String> differences = ConfigLoader.differences(then, config).stream()
+        .filter(option -> !FREE.contains(option) && !FREE_GROUPS.contains(option.substring(0, option.indexOf('.'))))
+        .map(option -> option + " was " + ConfigLoader.valueOf(then, option) + " and is now " + ConfigLoader.valueOf(config, option))
+        .toList();
+    if (!differences.isEmpty()) {
+      throw new CheckpointException("checkpoint " + checkpoint + " belongs to another configuration: " + String.join("; ", differences)
+          + ". Restore these options, or start over with --resume never");
+    }
+  }
+
+  private static RunConfig read(Path file) {
     try {
-      JsonNode then = yaml.readTree(Files.readString(file));
-      JsonNode now = yaml.readTree(ConfigLoader.toYaml(config));
-      List<String> differences = new ArrayList<>();
-      now.fields().forEachRemaining(group -> group.getValue().fields().forEachRemaining(option -> {
-        String name = group.getKey() + "." + option.getKey();
-        JsonNode before = then.path(group.getKey()).path(option.getKey());
-        if (!FREE_GROUPS.contains(group.getKey()) && !FREE.contains(name) && !before.isMissingNode() && !before.equals(option.getValue())) {
-          differences.add(name + " was " + before + " and is now " + option.getValue());
-        }
-      }));
-      if (!differences.isEmpty()) {
-        throw new CheckpointException("checkpoint " + checkpoint + " belongs to another configuration: " + String.join("; ", differences)
-            + ". Restore these options, or start over with --resume never");
-      }
-    } catch (IOException e) {
+      return ConfigLoader.load(file, List.of());
+    } catch (ConfigException e) {
       throw new CheckpointException(file + " is not readable: " + e.getMessage(), e);
     }
   }

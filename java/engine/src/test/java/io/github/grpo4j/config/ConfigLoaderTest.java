@@ -202,8 +202,8 @@ class ConfigLoaderTest {
 
   @Test
   void editDistance() {
-    assertEquals(0, ConfigKeys.editDistance("abc", "abc"));
-    assertEquals(3, ConfigKeys.editDistance("kitten", "sitting"));
-    assertEquals(4, ConfigKeys.editDistance("", "four"));
+    assertEquals(0, Suggestions.editDistance("abc", "abc"));
+    assertEquals(3, Suggestions.editDistance("kitten", "sitting"));
+    assertEquals(4, Suggestions.editDistance("", "four"));
   }
 }
