@@ -89,6 +89,31 @@ inline void logprob_cases(std::vector<Case>& cases, int64_t rows, int64_t vocab,
     return out;
   }, {{in.gradient(d_logprob.get(), none, inv), 1e-6}, {in.gradient(d_logprob.get(), d_entropy.get(), inv), 1e-6}}});
 
+  // The reference is another set of logits; a row that equals it has divergence 0, a row without a derivative gets none.
+  Doubles y = normal(rows * vocab);
+  for (int64_t v = 0; v < vocab && rows > 2; v++) y[2 * vocab + v] = in.x[2 * vocab + v];
+  const Tensor ref(y, G4_F32);
+  Doubles d_kl = normal(rows), kl, d_by_kl;
+  if (rows > 3) d_kl[3] = 0;
+  const Tensor d_of_kl(d_kl, G4_F32);
+  for (int64_t i = 0; i < rows; i++) {
+    const RowReference p = softmax_row(&in.x[i * vocab], vocab, 0, inv), r = softmax_row(&ref.get()[i * vocab], vocab, 0, inv);
+    double divergence = 0;
+    const auto difference = [&](int64_t v) { return (in.x[i * vocab + v] - ref.get()[i * vocab + v]) * inv - (p.lse - r.lse); };
+    for (int64_t v = 0; v < vocab; v++) divergence += p.p[v] > 0 ? p.p[v] * difference(v) : 0;
+    kl.push_back(divergence);
+    for (int64_t v = 0; v < vocab; v++) d_by_kl.push_back(p.p[v] > 0 ? d_of_kl.get()[i] * inv * p.p[v] * (difference(v) - divergence) : 0);
+  }
+  cases.push_back({logit_title("kl", rows, vocab), [=] {
+    Outputs out;
+    const Tensor value(rows, G4_F32), gradient(ref);
+    out.status = g4_kl(nullptr, value.data(), x.data(), ref.data(), rows, vocab, inv);
+    if (out.status == G4_OK) out.status = g4_kl_backward(nullptr, gradient.data(), x.data(), d_of_kl.data(), rows, vocab, inv);
+    out.add("kl", value);
+    out.add("d logits by kl", gradient);
+    return out;
+  }, {{kl, 2e-5, true}, {d_by_kl, 2e-6}}});
+
   // The loss sees the statistics of g4_logprob; with LINEAR its gradient is g4_logprob_backward's; rows of weight 0 stay out.
   Doubles weights = d_logprob.get();
   if (rows > 4) weights[4] = 0;

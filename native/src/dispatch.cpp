@@ -243,6 +243,14 @@ int g4_logprob_backward(g4_stream stream, g4_ptr logits, g4_cptr d_logprob, g4_c
   return stream_of(stream).kernels().logprob_backward(stream, logits, d_logprob, d_entropy, targets_i32, rows, vocab, inv_temperature);
 }
 
+int g4_kl(g4_stream stream, g4_ptr kl, g4_cptr logits, g4_cptr ref_logits, int64_t rows, int64_t vocab, float inv_temperature) {
+  return stream_of(stream).kernels().kl(stream, kl, logits, ref_logits, rows, vocab, inv_temperature);
+}
+
+int g4_kl_backward(g4_stream stream, g4_ptr ref_logits, g4_cptr logits, g4_cptr d_kl, int64_t rows, int64_t vocab, float inv_temperature) {
+  return stream_of(stream).kernels().kl_backward(stream, ref_logits, logits, d_kl, rows, vocab, inv_temperature);
+}
+
 int g4_policy_loss(g4_stream stream, g4_ptr logprob, g4_ptr entropy, g4_ptr d_logprob, g4_ptr logits, g4_cptr targets_i32, g4_cptr weight, g4_cptr advantage, g4_cptr old_logprob, g4_cptr ref_logprob, g4_cptr clip_low, g4_cptr clip_high, int64_t rows, int64_t vocab, float inv_temperature, const g4_token_loss* settings) {
   return stream_of(stream).kernels().policy_loss(stream, logprob, entropy, d_logprob, logits, targets_i32, weight, advantage, old_logprob, ref_logprob, clip_low, clip_high, rows, vocab, inv_temperature, settings);
 }

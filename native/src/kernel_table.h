@@ -28,6 +28,8 @@ struct KernelTable {
   decltype(&g4_swiglu_backward) swiglu_backward = nullptr;
   decltype(&g4_logprob) logprob = nullptr;
   decltype(&g4_logprob_backward) logprob_backward = nullptr;
+  decltype(&g4_kl) kl = nullptr;
+  decltype(&g4_kl_backward) kl_backward = nullptr;
   decltype(&g4_policy_loss) policy_loss = nullptr;
   decltype(&g4_sample) sample = nullptr;
   decltype(&g4_filtered_probs) filtered_probs = nullptr;

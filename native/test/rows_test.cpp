@@ -174,6 +174,26 @@ void test_logprob(g4_stream s, const std::string& name) {
       near(without_first(g1.get()), without_first(plain), limit, what + " backward");
       near(without_first(g2.get()), without_first(both), limit, what + " backward with entropy");
 
+      // The exact KL divergence: a row that equals its reference has none, a row without a derivative gets no gradient.
+      Doubles reference = normal(rows * vocab);
+      for (int64_t v = 0; v < vocab && rows > 2; v++) reference[2 * vocab + v] = in.x[2 * vocab + v];
+      const Tensor y(reference);
+      Tensor d_kl(normal(rows)), kl(rows), by_kl(y);
+      if (rows > 3) d_kl.floats()[3] = 0;
+      Doubles d_by_kl(in.x.size());
+      g4_kl(s, kl.data(), x.data(), y.data(), rows, vocab, inv);
+      g4_kl_backward(s, by_kl.data(), x.data(), d_kl.data(), rows, vocab, inv);
+      for (int64_t i = 0; i < rows; i++) {
+        const RowReference p = softmax_row(&in.x[i * vocab], vocab, 0, inv), r = softmax_row(&y.get()[i * vocab], vocab, 0, inv);
+        const auto difference = [&](int64_t v) { return (in.x[i * vocab + v] - y.floats()[i * vocab + v]) * inv - (p.lse - r.lse); };
+        double divergence = 0;
+        for (int64_t v = 0; v < vocab; v++) divergence += p.p[v] > 0 ? p.p[v] * difference(v) : 0;
+        close(kl.floats()[i], divergence, i == 0 ? 2e-3 : 2e-5 * (1 + divergence), what + " kl of row " + std::to_string(i));
+        for (int64_t v = 0; v < vocab; v++) d_by_kl[i * vocab + v] = p.p[v] > 0 ? d_kl.floats()[i] * inv * p.p[v] * (difference(v) - divergence) : 0;
+      }
+      if (rows > 2) check(kl.floats()[2] == 0.0f, what + ": equal rows have no divergence");
+      near(without_first(by_kl.get()), without_first(d_by_kl), rows == 1 ? 1e-3 : 2e-6, what + " gradient by kl");
+
       // The policy loss: the same statistics to the bit; with LINEAR the same gradient; rows of weight 0 stay out of it.
       Tensor g3(x), weights(d_lp), lp3(rows), h3(rows), d3(rows);
       if (rows > 4) weights.floats()[4] = 0;

@@ -127,6 +127,12 @@ G4_API int g4_logprob(g4_stream stream, g4_ptr logprob, g4_ptr entropy, g4_ptr l
 /* logits <- d loss / d logits, given d loss / d logprob and (may be NULL) d loss / d entropy per row. */
 G4_API int g4_logprob_backward(g4_stream stream, g4_ptr logits, g4_cptr d_logprob, g4_cptr d_entropy, g4_cptr targets_i32, int64_t rows, int64_t vocab, float inv_temperature);
 
+/* kl[i] f32 = sum_v p(v) (log p(v) - log r(v)) of row i, p of logits and r of ref_logits, both f32 [rows, vocab] and scaled as above. */
+G4_API int g4_kl(g4_stream stream, g4_ptr kl, g4_cptr logits, g4_cptr ref_logits, int64_t rows, int64_t vocab, float inv_temperature);
+/* ref_logits <- d loss / d logits, given d loss / d kl per row: the gradient of the divergence by the policy's logits is written over
+ * the reference's. Rows whose d_kl is 0 become 0. */
+G4_API int g4_kl_backward(g4_stream stream, g4_ptr ref_logits, g4_cptr logits, g4_cptr d_kl, int64_t rows, int64_t vocab, float inv_temperature);
+
 /* ---- the policy loss of one token ------------------------------------------------------------------------------------- */
 enum { G4_LOSS_LINEAR = 0, G4_LOSS_CLIPPED = 1 };      /* d_logprob given / ratio clipping, see below */
 enum { G4_KL_NONE = 0, G4_KL_K1 = 1, G4_KL_K2 = 2, G4_KL_K3 = 3 };

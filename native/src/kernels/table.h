@@ -9,6 +9,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/embedding.h"
 #include "kernels/linear.h"
+#include "kernels/kl.h"
 #include "kernels/logprob.h"
 #include "kernels/norm.h"
 #include "kernels/optimizer.h"
@@ -47,6 +48,8 @@ inline KernelTable make_table() {
   t.swiglu_backward = swiglu_backward;
   t.logprob = logprob;
   t.logprob_backward = logprob_backward;
+  t.kl = kl;
+  t.kl_backward = kl_backward;
   t.policy_loss = policy_loss;
   t.sample = sample;
   t.filtered_probs = filtered_probs;

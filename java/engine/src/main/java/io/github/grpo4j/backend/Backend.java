@@ -222,6 +222,12 @@ public interface Backend extends AutoCloseable {
   /** {@code logits <- d loss / d logits}, from d loss / d log-prob and (or null) d loss / d entropy per row. */
   void logprobBackward(Tensor logits, Tensor dLogprob, Tensor dEntropy, Tensor targets, float invTemperature);
 
+  /** Exact KL divergence over the vocabulary, F32 {@code [rows]}, of logits from refLogits, both F32 {@code [rows, V]} and scaled alike. */
+  void kl(Tensor kl, Tensor logits, Tensor refLogits, float invTemperature);
+
+  /** {@code refLogits <- d loss / d logits}, from d loss / d kl per row: the gradient by the policy's logits is written over the reference's. */
+  void klBackward(Tensor refLogits, Tensor logits, Tensor dKl, float invTemperature);
+
   /**
    * Per-token inputs of {@link #policyLoss}, each F32 {@code [rows]}; those that the settings do not use are null.
    *

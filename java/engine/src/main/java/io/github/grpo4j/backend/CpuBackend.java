@@ -440,6 +440,19 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
+  public void kl(Tensor kl, Tensor logits, Tensor refLogits, float invTemperature) {
+    OpChecks.kl("kl", kl, logits, refLogits, invTemperature);
+    check(CpuOps.g4_kl(stream(), kl.address(), logits.address(), refLogits.address(), logits.rows(), logits.columns(), invTemperature), "kl", logits, refLogits);
+  }
+
+  @Override
+  public void klBackward(Tensor refLogits, Tensor logits, Tensor dKl, float invTemperature) {
+    OpChecks.kl("klBackward", dKl, logits, refLogits, invTemperature);
+    check(CpuOps.g4_kl_backward(stream(), refLogits.address(), logits.address(), dKl.address(), logits.rows(), logits.columns(), invTemperature),
+        "klBackward", refLogits, logits);
+  }
+
+  @Override
   public void policyLoss(
       Tensor logprob, Tensor entropy, Tensor dLogprob, Tensor logits, Tensor targets, TokenInputs inputs, float invTemperature, TokenLoss loss) {
     OpChecks.policyLoss(logprob, entropy, dLogprob, logits, targets, inputs, invTemperature, loss);

@@ -371,9 +371,7 @@ final class OpChecks {
   private static void scaledLogits(String op, Tensor logits, Tensor targets, float invTemperature) {
     rowMajor(op, "logits", logits, DType.F32);
     vector(op, "targets", targets, DType.I32, logits.rows());
-    if (!(invTemperature > 0) || Float.isInfinite(invTemperature)) {
-      throw new IllegalArgumentException(op + ": invTemperature is " + invTemperature + "; it must be positive and finite");
-    }
+    positive(op, invTemperature);
   }
 
   static void logprob(Tensor logprob, Tensor entropy, Tensor lse, Tensor logits, Tensor targets, float invTemperature) {
@@ -387,6 +385,20 @@ final class OpChecks {
     scaledLogits("logprobBackward", logits, targets, invTemperature);
     vector("logprobBackward", "dLogprob", dLogprob, DType.F32, logits.rows());
     vectorOrNull("logprobBackward", "dEntropy", dEntropy, DType.F32, logits.rows());
+  }
+
+  /** Of kl and klBackward: the vector is the divergence or its derivative. */
+  static void kl(String op, Tensor vector, Tensor logits, Tensor refLogits, float invTemperature) {
+    rowMajor(op, "logits", logits, DType.F32);
+    rows(op, "refLogits", refLogits, DType.F32, logits.rows(), logits.columns());
+    vector(op, op.equals("kl") ? "kl" : "dKl", vector, DType.F32, logits.rows());
+    positive(op, invTemperature);
+  }
+
+  private static void positive(String op, float invTemperature) {
+    if (!(invTemperature > 0) || Float.isInfinite(invTemperature)) {
+      throw new IllegalArgumentException(op + ": invTemperature is " + invTemperature + "; it must be positive and finite");
+    }
   }
 
   static void policyLoss(

@@ -1,9 +1,9 @@
 package io.github.grpo4j.bench;
 
-import io.github.grpo4j.grpo.loss.Aggregation;
-import io.github.grpo4j.grpo.loss.Clipping;
-import io.github.grpo4j.grpo.loss.Kl;
-import io.github.grpo4j.grpo.loss.Objective;
+import io.github.grpo4j.grpo.loss.LossPipeline;
+import io.github.grpo4j.grpo.loss.aggregation.TokenMean;
+import io.github.grpo4j.grpo.loss.surrogate.PpoClip;
+import io.github.grpo4j.grpo.loss.term.PolicyTerm;
 import io.github.grpo4j.memory.MachineMemory;
 import io.github.grpo4j.model.CausalLm;
 import io.github.grpo4j.model.Gradients;
@@ -90,7 +90,7 @@ public final class StepBench {
         AdamW optimizer = new AdamW(model.backend(), weights, new AdamW.Settings(0.9, 0.99, 1e-8, 0, false, 1));
         GradientPass pass = new GradientPass(model, Math.min(shape.microBatchTokens(), shape.episodes() * shape.sequenceTokens()),
             shape.sequenceTokens(), shape.recompute())) {
-      PolicyUpdate update = new PolicyUpdate(pass, gradients, optimizer, objective(), sampling.temperature());
+      PolicyUpdate update = new PolicyUpdate(pass, gradients, optimizer, loss(), sampling.temperature(), shape.newTokens());
       for (int step = 0; step <= shape.repeats(); step++) {
         long start = System.nanoTime();
         Generator.Rollout rollout = generator.generate(requests, sampling, 0, step, RolloutListener.NONE);
@@ -109,9 +109,9 @@ public final class StepBench {
     }
   }
 
-  /** The token-mean objective with symmetric clipping, without KL. */
-  private static Objective objective() {
-    return Objective.of(new Clipping.Ppo(0.2, 0.2), Kl.NONE, new Aggregation.TokenMean());
+  /** The token mean with symmetric clipping, without KL. */
+  private static LossPipeline loss() {
+    return new LossPipeline(List.of(new PolicyTerm(new PpoClip(0.2, 0.2))), new TokenMean());
   }
 
   private static double seconds(long from, long to) {

@@ -34,6 +34,8 @@ final class ConfigJson {
   private static JsonMapper.Builder builder() {
     return JsonMapper.builder()
         .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
+        // Components alone: isUsed() and the like are questions to a kind, no keys of it.
+        .disable(MapperFeature.AUTO_DETECT_IS_GETTERS)
         .enable(MapperFeature.ACCEPT_CASE_INSENSITIVE_ENUMS)
         .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE)
         .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)

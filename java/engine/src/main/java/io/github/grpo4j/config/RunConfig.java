@@ -3,7 +3,7 @@ package io.github.grpo4j.config;
 import io.github.grpo4j.backend.AttentionKernels;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.grpo.credit.AdvantageEstimator;
-import io.github.grpo4j.grpo.loss.Objective;
+import io.github.grpo4j.grpo.loss.LossPipeline;
 import io.github.grpo4j.options.Check;
 
 /**
@@ -45,12 +45,12 @@ public record RunConfig(
 
   /** How rewards become advantages. */
   public AdvantageEstimator advantageEstimator() {
-    return grpo.estimator();
+    return grpo.advantage();
   }
 
   /** How advantages become a loss. */
-  public Objective objective() {
-    return grpo.objective(rollout.maxNewTokens());
+  public LossPipeline loss() {
+    return grpo.loss();
   }
 
   /** Episodes of a full step. */

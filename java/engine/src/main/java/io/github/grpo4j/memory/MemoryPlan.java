@@ -88,12 +88,13 @@ public record MemoryPlan(ModelConfig model, DeviceKind device, List<Part> parts,
     parts.add(weights(model, dtype, longest, device));
     parts.add(new Part("gradients", own, Gradients.bytes(model, device), "f32", "a smaller model"));
     parts.addAll(optimizer(config, model, device));
-    if (config.objective().kl().isUsed()) {
+    if (config.grpo().kl().isUsed()) {
       parts.add(new Part("reference model", own, ReferencePolicy.bytes(model, dtype, training.microBatchTokens(), longest, device), stored + ", with a forward pass of its own",
-          "grpo.kl_coef=0"));
+          "grpo.kl.coef=0"));
     }
     parts.addAll(rollout(config, model, longest, config.episodesPerStep(), own));
-    parts.add(new Part("activations, logits", own, GradientPass.bytes(model, dtype, training.microBatchTokens(), longest, recompute),
+    long beside = config.loss().needsExactKl() ? GradientPass.referenceBytes(model, dtype, training.microBatchTokens(), longest) : 0;
+    parts.add(new Part("activations, logits", own, GradientPass.bytes(model, dtype, training.microBatchTokens(), longest, recompute) + beside,
         String.format(Locale.ROOT, "%,d tokens at once, recompute %s", Math.max(training.microBatchTokens(), longest),
             training.recompute().name().toLowerCase(Locale.ROOT)),
         recompute == CausalLm.Recompute.LAYER ? "training.micro_batch_tokens" : "training.recompute=layer or training.micro_batch_tokens"));

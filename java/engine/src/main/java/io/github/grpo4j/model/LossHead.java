@@ -122,6 +122,155 @@ public final class LossHead {
     return scores;
   }
 
+  /**
+   * Turns what the model says of scored tokens into the derivative of the loss, on the host. All arrays have one element per scored token
+   * of the batch, in the order of {@link Targets}.
+   */
+  public interface Derivatives {
+    /**
+     * Fills the derivatives, zero before, of the tokens {@code [from, to)}.
+     */
+    void fill(int from, int to, Columns columns);
+
+    /** True if all scored tokens of the batch must be known before the derivative of any. The head's product is then computed twice. */
+    boolean needsWholeBatch();
+  }
+
+  /** What {@link Derivatives} reads and writes; exactKl and dExactKl are null without a reference. */
+  public record Columns(float[] logprob, float[] entropy, float[] exactKl, float[] dLogprob, float[] dEntropy, float[] dExactKl) {
+    static Columns of(int rows, boolean exactKl) {
+      return new Columns(new float[rows], new float[rows], exactKl ? new float[rows] : null, new float[rows], new float[rows],
+          exactKl ? new float[rows] : null);
+    }
+  }
+
+  /** A frozen model that has seen the same batch: its normed hidden states and its head. */
+  public record Reference(CausalLm model, CausalLm.Activations activations) {}
+
+  /**
+   * The gradient of any loss that is a function of log-probs and entropies (and, with a reference, of the exact KL divergence from it): the
+   * general form of {@link #backward(CausalLm.Activations, Tensor, int[], Targets, Inputs, TokenLoss, float, Gradients, Arena)}.
+   *
+   * @param reference null if no derivative by the exact KL is wanted
+   */
+  public Scores backward(CausalLm.Activations activations, Tensor dNormed, int[] targetIds, Targets targets, Derivatives derivatives,
+      Reference reference, float temperature, Gradients gradients, Arena arena) {
+    int rows = targets.total();
+    long mark = arena.mark();
+    Pass pass = new Pass(activations, reference, targetIds, targets, temperature, arena);
+    Tensor dHidden = arena.tensor(pass.hidden.dtype(), rows, pass.hidden.dim(1));
+    Tensor head = model.weights().head().weight();
+    Tensor headGradient = gradients.of(model.weights().head());
+    if (derivatives.needsWholeBatch() && rows > 0) {
+      for (int row = 0; row < rows; row += pass.chunk) {
+        pass.score(row, Math.min(pass.chunk, rows - row));
+      }
+      derivatives.fill(0, rows, pass.columns);
+    }
+    for (int row = 0; row < rows; row += pass.chunk) {
+      int n = Math.min(pass.chunk, rows - row);
+      if (!derivatives.needsWholeBatch()) {
+        pass.score(row, n);
+        derivatives.fill(row, row + n, pass.columns);
+      } else if (rows > pass.chunk) {
+        pass.logits(row, n);
+      }
+      Tensor dLogits = pass.dLogits(row, n);
+      backend.linearBackwardInput(dHidden.rows(row, n), dLogits, head, false);
+      backend.linearBackwardWeight(headGradient, null, dLogits, pass.hidden.rows(row, n));
+    }
+    scatter(dNormed, dHidden, activations, targets);
+    arena.reset(mark);
+    return new Scores(pass.columns.logprob(), pass.columns.entropy());
+  }
+
+  /** One general backward pass: buffers of a chunk of logits, and the columns on the host. */
+  private final class Pass {
+    private final Tensor hidden;
+    private final Tensor refHidden;
+    private final CausalLm refModel;
+    private final Tensor ids;
+    private final Tensor logprob;
+    private final Tensor entropy;
+    private final Tensor dLogprob;
+    private final Tensor dEntropy;
+    private final Tensor kl;
+    private final Tensor logits;
+    private final Tensor refLogits;
+    private final Columns columns;
+    private final int chunk;
+    private final float invTemperature;
+
+    Pass(CausalLm.Activations activations, Reference reference, int[] targetIds, Targets targets, float temperature, Arena arena) {
+      int rows = targets.total();
+      invTemperature = 1 / temperature;
+      hidden = gather(activations, targets, arena);
+      refHidden = reference == null ? null : gather(reference.activations(), targets, arena);
+      refModel = reference == null ? null : reference.model();
+      ids = targetTensor(targetIds, rows, arena);
+      logprob = arena.tensor(DType.F32, rows);
+      entropy = arena.tensor(DType.F32, rows);
+      dLogprob = arena.tensor(DType.F32, rows);
+      dEntropy = arena.tensor(DType.F32, rows);
+      kl = reference == null ? null : arena.tensor(DType.F32, rows);
+      chunk = Math.max(1, Math.min(rows, chunkRows(vocabSize)));
+      logits = arena.tensor(DType.F32, chunk, vocabSize);
+      refLogits = reference == null ? null : arena.tensor(DType.F32, chunk, vocabSize);
+      columns = Columns.of(rows, reference != null);
+    }
+
+    void logits(int row, int n) {
+      model.logits(logits.rows(0, n), hidden.rows(row, n));
+      if (refModel != null) {
+        refModel.logits(refLogits.rows(0, n), refHidden.rows(row, n));
+      }
+    }
+
+    /** Log-probs, entropies and divergences of a chunk; its logits stay. */
+    void score(int row, int n) {
+      logits(row, n);
+      backend.logprob(logprob.rows(row, n), entropy.rows(row, n), null, logits.rows(0, n), ids.rows(row, n), invTemperature);
+      download(logprob, columns.logprob(), row, n);
+      download(entropy, columns.entropy(), row, n);
+      if (refModel != null) {
+        backend.kl(kl.rows(row, n), logits.rows(0, n), refLogits.rows(0, n), invTemperature);
+        download(kl, columns.exactKl(), row, n);
+      }
+    }
+
+    /** The chunk's logits become the gradient of the loss. */
+    Tensor dLogits(int row, int n) {
+      Tensor part = logits.rows(0, n);
+      if (refModel != null) {
+        backend.upload(kl.rows(row, n), columns.dExactKl(), row);
+        backend.klBackward(refLogits.rows(0, n), part, kl.rows(row, n), invTemperature);
+      }
+      backend.upload(dLogprob.rows(row, n), columns.dLogprob(), row);
+      boolean byEntropy = hasNonZero(columns.dEntropy(), row, n);
+      if (byEntropy) {
+        backend.upload(dEntropy.rows(row, n), columns.dEntropy(), row);
+      }
+      backend.logprobBackward(part, dLogprob.rows(row, n), byEntropy ? dEntropy.rows(row, n) : null, ids.rows(row, n), invTemperature);
+      if (refModel != null) {
+        backend.add(part, refLogits.rows(0, n));
+      }
+      return part;
+    }
+
+    private void download(Tensor column, float[] into, int row, int n) {
+      backend.download(column.rows(row, n), into, row);
+    }
+  }
+
+  private static boolean hasNonZero(float[] values, int from, int count) {
+    for (int i = from; i < from + count; i++) {
+      if (values[i] != 0) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   /** The rows that predict the scored tokens, segment by segment. */
   private Tensor gather(CausalLm.Activations activations, Targets targets, Arena arena) {
     Tensor normed = activations.normed();

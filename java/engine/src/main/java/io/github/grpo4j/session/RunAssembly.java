@@ -76,7 +76,7 @@ public final class RunAssembly implements AutoCloseable {
   public Learner learner(OptimizerOptions options) {
     Backend backend = session().backend();
     CausalLm.Recompute recompute = CausalLm.Recompute.valueOf(config.training().recompute().name());
-    GradientPass pass = resources.own(new GradientPass(model, config.training().microBatchTokens(), longestSequence, recompute));
+    GradientPass pass = resources.own(new GradientPass(model, config.training().microBatchTokens(), longestSequence, recompute, config.loss().needsExactKl()));
     Gradients gradients = resources.own(new Gradients(backend, session().weights()));
     AdamW.Settings settings = new AdamW.Settings(
         options.betas().get(0), options.betas().get(1), options.eps(), options.weightDecay(), false, options.maxGradNorm());

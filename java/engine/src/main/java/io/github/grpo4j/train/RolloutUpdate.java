@@ -2,10 +2,12 @@ package io.github.grpo4j.train;
 
 import io.github.grpo4j.config.RunConfig;
 import io.github.grpo4j.episode.Episode;
+import io.github.grpo4j.grpo.loss.LossMetrics;
 import io.github.grpo4j.optim.LearningRateSchedule;
 import io.github.grpo4j.track.Metrics;
 import io.github.grpo4j.update.PolicyUpdate;
 import io.github.grpo4j.update.ReferencePolicy;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -29,6 +31,9 @@ final class RolloutUpdate {
   /** What the updates of one rollout were, taken together. */
   static final class Updated {
     private final Map<String, Double> metrics = new LinkedHashMap<>();
+    private final Map<String, Double> ofFirst = new LinkedHashMap<>();
+    private final List<LossMetrics> losses = new ArrayList<>();
+    private double gradNorms;
     private int count;
     private int skipped;
     private long trainedTokens;
@@ -39,19 +44,21 @@ final class RolloutUpdate {
       skipped += result.optimizer().skipped() ? 1 : 0;
       trainedTokens += result.trainedTokens();
       learningRate = rate;
-      result.metrics().toMap().forEach((name, value) -> metrics.merge(name, value, Double::sum));
-      metrics.merge(Metrics.GRAD_NORM, result.optimizer().gradNorm(), Double::sum);
+      losses.add(result.metrics());
+      gradNorms += result.optimizer().gradNorm();
       if (!result.mismatch().isEmpty()) {
-        metrics.put(Metrics.LOGP_DIFFERENCE_MEAN, result.mismatch().mean());
-        metrics.put(Metrics.LOGP_DIFFERENCE_MAX, result.mismatch().max());
+        ofFirst.put(Metrics.LOGP_DIFFERENCE_MEAN, result.mismatch().mean());
+        ofFirst.put(Metrics.LOGP_DIFFERENCE_MAX, result.mismatch().max());
       }
     }
 
-    private void average() {
-      metrics.replaceAll((name, value) -> name.startsWith("sampling/") ? value : value / count);
+    private void combine() {
+      metrics.putAll(LossMetrics.combined(losses));
+      metrics.put(Metrics.GRAD_NORM, gradNorms / count);
+      metrics.putAll(ofFirst);
     }
 
-    /** Means over the updates, but for the distance of log-probs, which is the first one's. */
+    /** Means over the updates; extremes are those of all updates, and the distance of log-probs is the first one's. */
     Map<String, Double> metrics() {
       return metrics;
     }
@@ -82,7 +89,7 @@ final class RolloutUpdate {
    * @param optimizerSteps that the run has done before
    */
   Updated run(List<Episode> episodes, double[] advantages, long optimizerSteps) {
-    List<float[]> refLogprobs = reference == null ? null : reference.logprobs(episodes);
+    List<float[]> refLogprobs = reference == null || !config.loss().needsReference() ? null : reference.logprobs(episodes);
     Updated updated = new Updated();
     int answers = config.rollout().answersPerQuestion();
     int questions = episodes.size() / answers;
@@ -94,7 +101,7 @@ final class RolloutUpdate {
       updated.add(update.step(episodes.subList(from, to), Arrays.copyOfRange(advantages, from, to),
           refLogprobs == null ? null : refLogprobs.subList(from, to), rate, u == 0), rate);
     }
-    updated.average();
+    updated.combine();
     return updated;
   }
 }

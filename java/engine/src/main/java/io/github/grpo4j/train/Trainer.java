@@ -98,8 +98,10 @@ public final class Trainer implements AutoCloseable {
 
   private TrainingStep step(RunAssembly assembly, RunAssembly.Learner learner) {
     PolicyUpdate update = new PolicyUpdate(
-        learner.pass(), learner.gradients(), learner.optimizer(), config.objective(), (float) config.rollout().temperature());
-    ReferencePolicy reference = config.objective().kl().isUsed() ? assembly.reference() : null;
+        learner.pass(), learner.gradients(), learner.optimizer(), config.loss(), (float) config.rollout().temperature(),
+        config.rollout().maxNewTokens());
+    ReferencePolicy reference = config.grpo().kl().isUsed() ? assembly.reference() : null;
+    update.runBeside(config.loss().needsExactKl() ? reference : null);
     LearningRateSchedule schedule =
         config.optimizer().schedule((long) totalSteps(config, order) * config.grpo().updatesPerRollout());
     return new TrainingStep(config, assembly.generator(), assembly.scorer(), new CreditAssignment(config),

@@ -55,12 +55,18 @@ public final class GradientPass implements AutoCloseable {
    * @param maxSampleTokens longest sample
    */
   public GradientPass(CausalLm model, int microBatchTokens, int maxSampleTokens, CausalLm.Recompute recompute) {
+    this(model, microBatchTokens, maxSampleTokens, recompute, false);
+  }
+
+  /** @param withReference makes room for a reference model that runs beside this one */
+  public GradientPass(CausalLm model, int microBatchTokens, int maxSampleTokens, CausalLm.Recompute recompute, boolean withReference) {
     this.model = model;
     this.backend = model.backend();
     this.head = new LossHead(model);
     this.tokenBudget = Math.max(microBatchTokens, maxSampleTokens);
     this.recompute = recompute;
-    this.arena = new Arena(backend, bytes(model.config(), model.weights().dtype(), microBatchTokens, maxSampleTokens, recompute),
+    this.arena = new Arena(backend, bytes(model.config(), model.weights().dtype(), microBatchTokens, maxSampleTokens, recompute)
+        + (withReference ? referenceBytes(model.config(), model.weights().dtype(), microBatchTokens, maxSampleTokens) : 0),
         "activations", "training.micro_batch_tokens or training.recompute");
   }
 
@@ -68,6 +74,11 @@ public final class GradientPass implements AutoCloseable {
   public static long bytes(ModelConfig config, DType dtype, int microBatchTokens, int maxSampleTokens, CausalLm.Recompute recompute) {
     int tokens = Math.max(microBatchTokens, maxSampleTokens);
     return CausalLm.trainingBytes(config, dtype, tokens, recompute) + LossHead.bytes(config, dtype, tokens, tokens);
+  }
+
+  /** Bytes that a pass takes in addition where a reference model runs beside it. */
+  public static long referenceBytes(ModelConfig config, DType dtype, int microBatchTokens, int maxSampleTokens) {
+    return bytes(config, dtype, microBatchTokens, maxSampleTokens, CausalLm.Recompute.LAYER);
   }
 
   /** Adds the gradients of all samples' losses; returns each sample's scores under the present weights. */
@@ -81,6 +92,31 @@ public final class GradientPass implements AutoCloseable {
         Tensor dNormed = arena.tensor(model.weights().dtype(), packed.tokens(), model.config().hiddenSize());
         Scores all = head.backward(
             activations, dNormed, batch.targetIds(), batch.targets(), batch.inputs(), loss, temperature, gradients, arena);
+        model.backward(activations, dNormed, gradients, arena);
+        batch.split(all, scores);
+      } finally {
+        arena.reset(mark);
+      }
+    }
+    return scores;
+  }
+
+  /**
+   * The same for any loss: its terms give the derivative of each token on the host.
+   *
+   * @param reference runs beside the model where the exact KL divergence is wanted, else null
+   */
+  List<Scores> backward(List<Sample> samples, TableDerivatives derivatives, ReferencePolicy reference, float temperature, Gradients gradients) {
+    List<Scores> scores = new ArrayList<>(samples.size());
+    for (MicroBatch batch : MicroBatch.cut(samples, tokenBudget)) {
+      long mark = arena.mark();
+      try {
+        PackedBatch packed = batch.pack(backend, arena, model.config().vocabSize());
+        LossHead.Reference beside = reference == null ? null : reference.forward(packed, arena);
+        CausalLm.Activations activations = model.forward(packed, arena, recompute);
+        Tensor dNormed = arena.tensor(model.weights().dtype(), packed.tokens(), model.config().hiddenSize());
+        Scores all = head.backward(activations, dNormed, batch.targetIds(), batch.targets(), derivatives.of(scores.size(), batch.samples()),
+            beside, temperature, gradients, arena);
         model.backward(activations, dNormed, gradients, arena);
         batch.split(all, scores);
       } finally {

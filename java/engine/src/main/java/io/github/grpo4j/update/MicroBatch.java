@@ -50,6 +50,10 @@ final class MicroBatch {
     return batches;
   }
 
+  List<Sample> samples() {
+    return samples;
+  }
+
   private boolean fits(Sample sample, int maxRows) {
     return rows + newRows(sample) <= maxRows && workspaceRows + newWorkspaceRows(sample) <= (long) PackedBatch.MAX_WORKSPACE * maxRows;
   }

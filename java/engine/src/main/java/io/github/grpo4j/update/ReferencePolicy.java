@@ -1,13 +1,16 @@
 package io.github.grpo4j.update;
 
+import io.github.grpo4j.backend.Arena;
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.DeviceKind;
 import io.github.grpo4j.episode.Episode;
 import io.github.grpo4j.model.CausalLm;
+import io.github.grpo4j.model.LossHead;
 import io.github.grpo4j.model.LossHead.Scores;
 import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelWeights;
+import io.github.grpo4j.model.PackedBatch;
 import io.github.grpo4j.model.ParameterShape;
 import io.github.grpo4j.model.RotaryTable;
 import java.util.List;
@@ -43,6 +46,11 @@ public final class ReferencePolicy implements AutoCloseable {
   public List<float[]> logprobs(List<Episode> episodes) {
     return pass.score(episodes.stream().map(episode -> PolicyUpdate.sampleOf(episode, null)).toList(), temperature).stream()
         .map(Scores::logprob).toList();
+  }
+
+  /** Its hidden states of a batch that the policy sees, too. */
+  LossHead.Reference forward(PackedBatch batch, Arena arena) {
+    return new LossHead.Reference(model, model.forward(batch, arena, CausalLm.Recompute.LAYER));
   }
 
   @Override

@@ -6,12 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.grpo4j.backend.DType;
-import io.github.grpo4j.backend.TokenLoss;
 import io.github.grpo4j.grpo.credit.AdvantageEstimator;
 import io.github.grpo4j.grpo.credit.StandardDeviation;
-import io.github.grpo4j.grpo.loss.Aggregation;
-import io.github.grpo4j.grpo.loss.Clipping;
-import io.github.grpo4j.grpo.loss.Kl;
+import io.github.grpo4j.grpo.loss.KlPenalty;
+import io.github.grpo4j.grpo.loss.aggregation.Constant;
+import io.github.grpo4j.grpo.loss.aggregation.SequenceMean;
+import io.github.grpo4j.grpo.loss.kl.K2;
+import io.github.grpo4j.grpo.loss.surrogate.PpoClip;
+import io.github.grpo4j.grpo.loss.surrogate.Unclipped;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -55,7 +57,7 @@ class ConfigLoaderTest {
     assertEquals(2.0, config.optimizer().learningRate());
     assertEquals(9_000_000_000L, config.training().seed());
     assertEquals("12", config.training().runDir());
-    assertEquals(GrpoOptions.AggregationKind.SEQUENCE_MEAN, config.grpo().aggregation());
+    assertEquals(new SequenceMean(), config.grpo().aggregation());
   }
 
   @Test
@@ -147,14 +149,13 @@ class ConfigLoaderTest {
     assertEquals(8, config.rollout().answersPerQuestion());
     assertEquals(256, config.episodesPerStep());
     assertEquals(2 * (256 + 1024), config.training().microBatchTokens());
-    assertEquals(0.3, config.grpo().clipLow());
-    assertEquals(0.3, config.grpo().clipHigh());
+    assertEquals(new PpoClip(0.3, 0.3), config.grpo().surrogate());
     assertEquals(0.9, config.rollout().temperature());
     assertEquals(1337, config.training().seed());
     assertEquals(0, config.training().maxSteps());
     assertEquals(100, config.training().checkpointInterval());
     assertEquals(1e-5, config.optimizer().learningRate());
-    assertEquals(GrpoOptions.ClippingKind.NONE, parse("training: {clip_ratio: 0}").grpo().clipping());
+    assertEquals(new Unclipped(), parse("training: {clip_ratio: 0}").grpo().surrogate());
     assertTrue(error("training: {clip_ratio: 0.2}\ngrpo: {clip_low: 0.1}").contains("grpo.clip_low"));
   }
 
@@ -170,16 +171,12 @@ class ConfigLoaderTest {
   @Test
   void choicesBecomeTheObjective() {
     RunConfig config = parse("grpo: {aggregation: constant, kl: k2, kl_coef: 0.1, kl_times_ratio: false, clip_high: 0.28, advantage: batch, std: sample}");
-    assertEquals(new Aggregation.Constant(1024), config.objective().aggregation());
-    assertEquals(new Kl(TokenLoss.Kl.K2, 0.1, false), config.objective().kl());
-    assertEquals(new Clipping.Ppo(0.2, 0.28), config.objective().clipping());
-    assertEquals(new AdvantageEstimator.BatchNormalized(StandardDeviation.SAMPLE, 1e-4), config.advantageEstimator());
-    assertEquals(Kl.NONE, RunConfig.DEFAULTS.objective().kl());
+    assertEquals(new Constant(), config.grpo().aggregation());
+    assertEquals(new K2(0.1, false, KlPenalty.Where.LOSS), config.grpo().kl());
+    assertEquals(new PpoClip(0.2, 0.28), config.grpo().surrogate());
+    assertEquals(new AdvantageEstimator.BatchNormalized(StandardDeviation.SAMPLE, 1e-4), config.grpo().advantage());
     for (RewardOptions.Kind kind : RewardOptions.Kind.values()) {
       assertTrue(new RewardOptions(kind, 0.1).function() != null);
-    }
-    for (GrpoOptions.Advantage advantage : GrpoOptions.Advantage.values()) {
-      assertTrue(parse("", "grpo.advantage=" + advantage).advantageEstimator() != null);
     }
   }
 

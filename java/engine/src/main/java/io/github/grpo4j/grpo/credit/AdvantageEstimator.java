@@ -1,5 +1,6 @@
 package io.github.grpo4j.grpo.credit;
 
+import io.github.grpo4j.options.Check;
 import java.util.function.ToDoubleFunction;
 
 /**
@@ -8,26 +9,42 @@ import java.util.function.ToDoubleFunction;
  *
  * <p>R is the total reward of an episode, g its group.
  */
-public sealed interface AdvantageEstimator {
+public interface AdvantageEstimator {
   Advantages estimate(GroupedRewards rewards);
 
-  /** {@code A = (R - mean_g) / (std_g + epsilon)}: GRPO (Shao et al., "DeepSeekMath", arXiv 2402.03300). */
-  record GroupNormalized(StandardDeviation std, double epsilon) implements AdvantageEstimator {
+  /** {@code A = (R - mean_g) / (std_g + eps)}: GRPO (Shao et al., "DeepSeekMath", arXiv 2402.03300). */
+  record GroupNormalized(StandardDeviation std, double eps) implements AdvantageEstimator {
+    public GroupNormalized {
+      Check.positive("eps", eps);
+    }
+
+    public GroupNormalized() {
+      this(StandardDeviation.POPULATION, 1e-4);
+    }
+
     @Override
     public Advantages estimate(GroupedRewards rewards) {
-      return centred(rewards, std, spread -> 1 / (spread.std() + epsilon));
+      return centred(rewards, std, spread -> 1 / (spread.std() + eps));
     }
   }
 
   /**
-   * {@code A = (R - mean_g) / (std + epsilon)} with the standard deviation of all rewards of the step: Lite PPO (arXiv
+   * {@code A = (R - mean_g) / (std + eps)} with the standard deviation of all rewards of the step: Lite PPO (arXiv
    * 2508.08221). Groups with little spread are not blown up.
    */
-  record BatchNormalized(StandardDeviation std, double epsilon) implements AdvantageEstimator {
+  record BatchNormalized(StandardDeviation std, double eps) implements AdvantageEstimator {
+    public BatchNormalized {
+      Check.positive("eps", eps);
+    }
+
+    public BatchNormalized() {
+      this(StandardDeviation.POPULATION, 1e-4);
+    }
+
     @Override
     public Advantages estimate(GroupedRewards rewards) {
       Spread all = Spread.of(rewards.totals(), std);
-      double[] values = centred(rewards, std, spread -> 1 / (all.std() + epsilon)).values();
+      double[] values = centred(rewards, std, spread -> 1 / (all.std() + eps)).values();
       return new Advantages(values, all.isZero() ? 1 : 0);
     }
   }
@@ -44,7 +61,15 @@ public sealed interface AdvantageEstimator {
    * GDPO (arXiv 2601.05242): each reward function is normalised inside its group, the weighted sum is normalised over the
    * step. A format reward cannot drown the answer this way.
    */
-  record NormalizedThenSummed(StandardDeviation std, double epsilon) implements AdvantageEstimator {
+  record NormalizedThenSummed(StandardDeviation std, double eps) implements AdvantageEstimator {
+    public NormalizedThenSummed {
+      Check.positive("eps", eps);
+    }
+
+    public NormalizedThenSummed() {
+      this(StandardDeviation.POPULATION, 1e-4);
+    }
+
     @Override
     public Advantages estimate(GroupedRewards rewards) {
       rewards.requireGroups();
@@ -55,7 +80,7 @@ public sealed interface AdvantageEstimator {
           Spread spread = Spread.of(column, rewards.group(), g, std);
           for (int i = 0; i < column.length; i++) {
             if (rewards.group()[i] == g) {
-              normalized[i][f] = (column[i] - spread.mean()) / (spread.std() + epsilon);
+              normalized[i][f] = (column[i] - spread.mean()) / (spread.std() + eps);
             }
           }
         }
@@ -64,7 +89,7 @@ public sealed interface AdvantageEstimator {
       Spread all = Spread.of(sums, std);
       double[] values = new double[sums.length];
       for (int i = 0; i < sums.length; i++) {
-        values[i] = Double.isNaN(sums[i]) ? 0 : (sums[i] - all.mean()) / (all.std() + epsilon);
+        values[i] = Double.isNaN(sums[i]) ? 0 : (sums[i] - all.mean()) / (all.std() + eps);
       }
       return new Advantages(values, all.isZero() ? 1 : 0);
     }

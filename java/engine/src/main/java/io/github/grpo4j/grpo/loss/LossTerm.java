@@ -8,7 +8,7 @@ package io.github.grpo4j.grpo.loss;
  * micro-batches. Tokens of weight 0 are in no loss and no metric.
  */
 public interface LossTerm {
-  /** What must be known before the term can give derivatives. */
+  /** What must be known before the term can give derivatives. The order is from little to much. */
   enum Scope {
     /** The token alone. */
     TOKEN,
@@ -21,17 +21,27 @@ public interface LossTerm {
   Scope scope();
 
   /**
-   * Adds the term of whole sequences (or, with scope TOKEN, of any tokens).
+   * Adds the term of one sequence or, with scope TOKEN, of some tokens of one.
    *
-   * @param table the step's columns; those of the model (new log-prob, entropy) are filled in for these tokens, and for all tokens with
-   *     scope STEP
+   * @param table the step's columns; those of the model are filled in for these tokens, and for all tokens with scope STEP
    * @param from first token
    * @param to behind the last token
+   * @param metrics takes what becomes metrics, whole sequences at a time; {@link LossMetrics#NONE} where derivatives alone are wanted
    */
-  void add(TokenTable table, int from, int to);
+  void add(TokenTable table, int from, int to, LossMetrics metrics);
 
-  /** True if the term reads {@link TokenTable#refLogprob}, so that a reference model is kept. */
+  /** True if the term reads {@link TokenTable#refLogprob}. */
   default boolean needsReference() {
     return false;
+  }
+
+  /** True if the term reads {@link TokenTable#exactKl}: the reference model then runs beside the policy. */
+  default boolean needsExactKl() {
+    return false;
+  }
+
+  /** True if a token of advantage 0 can have a gradient. If no term says so, episodes without advantage are not run through the model. */
+  default boolean ignoresAdvantage() {
+    return true;
   }
 }

@@ -1,26 +1,33 @@
 package io.github.grpo4j.grpo.loss;
 
 /**
- * What takes the place of the reward's gradient: a function of the probability ratio {@code r = exp(new - old)} and the advantage A, to be
- * minimised. Token-level surrogates see one token, sequence-level ones ({@link #level}) the mean log-ratio of a sequence.
+ * What stands for the reward in the gradient: a function of the probability ratio {@code r = exp(new - old)} and the advantage A, to be
+ * minimised. At token level it sees one token, at sequence level ({@link #level}) the geometric mean of a sequence's ratios.
  */
 public interface Surrogate {
-  /**
-   * @param loss to be minimised
-   * @param slope d loss / d log-ratio; 0 where clipping removes the gradient
-   * @param clippedLow the advantage is negative and the ratio below its bound: the gradient is removed
-   * @param clippedHigh the advantage is positive and the ratio above its bound: the gradient is removed
-   */
-  record Value(double loss, double slope, boolean clippedLow, boolean clippedHigh) {}
+  /** Differences of log-probs are clamped to +- this, where derivatives become 0: one broken token cannot turn a step into infinities. */
+  double LARGEST_LOG_RATIO = 20;
 
   /**
-   * @param logRatio log of the ratio, already clamped to +-20
-   * @param oldLogprob when sampled (sequence level: the mean over its tokens)
+   * @param loss to be minimised
+   * @param dRatio d loss / d ratio; 0 where clipping removes the gradient
+   * @param belowLow the ratio is below its lower bound and the advantage negative: the gradient is removed
+   * @param aboveHigh the ratio is above its upper bound and the advantage positive: the gradient is removed
    */
-  Value of(double logRatio, double advantage, double oldLogprob);
+  record Value(double loss, double dRatio, boolean belowLow, boolean aboveHigh) {}
+
+  /**
+   * @param ratio finite and above 0
+   * @param oldLogprob of the token when it was sampled; at sequence level the mean over its tokens
+   */
+  Value of(double ratio, double advantage, double oldLogprob);
 
   /** One ratio per token or per sequence. */
   default ImportanceLevel level() {
     return ImportanceLevel.TOKEN;
+  }
+
+  static double clampLogRatio(double difference) {
+    return Math.max(-LARGEST_LOG_RATIO, Math.min(LARGEST_LOG_RATIO, difference));
   }
 }

@@ -4,12 +4,14 @@ import java.util.Arrays;
 
 /**
  * The tokens of an optimizer step, one column per quantity, packed once: T loss tokens of N sequences end to end. A micro-batch is a range
- * of sequences of it. Columns are arrays of length T that everyone may read; terms add to the derivative columns and report metrics.
+ * of sequences of it. Columns are arrays of length T that everyone may read.
+ * Arrays belong to the table; terms add to the last two rows and write nothing else.
  *
  * <pre>
  * given     oldLogprob refLogprob advantage weight
  * by model  newLogprob entropy [exactKl]
- * by terms  dLogprob dEntropy [dExactKl] tokenLoss, metrics
+ * by terms  dLogprob dEntropy [dExactKl]
+ *           tokenLoss
  * </pre>
  */
 public final class TokenTable {
@@ -36,7 +38,6 @@ public final class TokenTable {
   public final float[] dExactKl;
   /** Loss of each token, not weighted. */
   public final double[] tokenLoss;
-  private final LossMetrics metrics = new LossMetrics();
 
   /**
    * @param starts {@code [N + 1]}
@@ -67,9 +68,9 @@ public final class TokenTable {
     return starts[starts.length - 1];
   }
 
-  /** Sums and counts that become metrics; terms add to it. */
-  public LossMetrics metrics() {
-    return metrics;
+  /** Log of the probability ratio of a token; 0 on-policy. */
+  public double logRatio(int t) {
+    return oldLogprob == null ? 0 : (double) newLogprob[t] - oldLogprob[t];
   }
 
   /** Forgets what terms have added for some tokens, before they add again. */
