@@ -12,10 +12,14 @@ import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.TokenLoss;
 import io.github.grpo4j.episode.Episode;
 import io.github.grpo4j.episode.FinishReason;
-import io.github.grpo4j.grpo.loss.Aggregation;
-import io.github.grpo4j.grpo.loss.Clipping;
-import io.github.grpo4j.grpo.loss.Kl;
-import io.github.grpo4j.grpo.loss.Objective;
+import io.github.grpo4j.grpo.loss.ImportanceLevel;
+import io.github.grpo4j.grpo.loss.KlPenalty;
+import io.github.grpo4j.grpo.loss.LossPipeline;
+import io.github.grpo4j.grpo.loss.aggregation.TokenMean;
+import io.github.grpo4j.grpo.loss.kl.K3;
+import io.github.grpo4j.grpo.loss.surrogate.PpoClip;
+import io.github.grpo4j.grpo.loss.term.KlTerm;
+import io.github.grpo4j.grpo.loss.term.PolicyTerm;
 import io.github.grpo4j.model.CausalLm.Recompute;
 import io.github.grpo4j.model.Gradients;
 import io.github.grpo4j.model.LossHead.Inputs;
@@ -79,12 +83,13 @@ class TrainingFixtureTest {
     JsonNode json = Fixtures.json(name.replace(".safetensors", ".json"));
     try (SafetensorsFile golden = Fixtures.open(name); Run run = new Run(golden)) {
       JsonNode config = json.path("config");
-      assertEquals("dapo", config.path("loss_type").asText(), "the objective below is that of this loss type");
-      Kl kl = new Kl(TokenLoss.Kl.K3, config.path("beta").asDouble(), config.path("use_bias_correction_kl").asBoolean());
-      Objective objective = Objective.of(new Clipping.Ppo(config.path("epsilon").asDouble(), config.path("epsilon_high").asDouble()),
-          kl, new Aggregation.TokenMean());
+      assertEquals("dapo", config.path("loss_type").asText(), "the loss below is that of this loss type");
+      K3 kl = new K3(config.path("beta").asDouble(), config.path("use_bias_correction_kl").asBoolean(), KlPenalty.Where.LOSS);
+      LossPipeline loss = new LossPipeline(
+          List.of(new PolicyTerm(new PpoClip(config.path("epsilon").asDouble(), config.path("epsilon_high").asDouble())),
+              new KlTerm(kl, ImportanceLevel.TOKEN)), new TokenMean());
       float temperature = (float) config.path("temperature").asDouble();
-      PolicyUpdate update = new PolicyUpdate(run.pass, run.gradients, run.optimizer, objective, temperature);
+      PolicyUpdate update = new PolicyUpdate(run.pass, run.gradients, run.optimizer, loss, temperature, 0);
       List<Episode> episodes = episodes(golden);
       List<float[]> reference = episodes.stream().map(Episode::logprobs).toList();
       double[] advantages = golden.doubles("advantages");

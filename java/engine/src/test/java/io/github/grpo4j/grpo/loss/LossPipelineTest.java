@@ -2,193 +2,240 @@ package io.github.grpo4j.grpo.loss;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.grpo4j.backend.TokenLoss;
+import io.github.grpo4j.grpo.loss.aggregation.SequenceMean;
+import io.github.grpo4j.grpo.loss.aggregation.TokenMean;
+import io.github.grpo4j.grpo.loss.kl.K3;
+import io.github.grpo4j.grpo.loss.surrogate.DynamicClip;
+import io.github.grpo4j.grpo.loss.surrogate.PpoClip;
+import io.github.grpo4j.grpo.loss.surrogate.Unclipped;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Random;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-class TokenObjectiveTest {
-  private static final double OFF = Double.POSITIVE_INFINITY;
-
-  static List<Objective> objectives() {
-    List<Objective> objectives = new ArrayList<>();
-    for (ImportanceLevel level : ImportanceLevel.values()) {
-      for (TokenLoss.Kl estimator : TokenLoss.Kl.values()) {
-        for (boolean timesRatio : new boolean[] {false, true}) {
-          objectives.add(new Objective(new Clipping.Ppo(0.2, 0.28), new Kl(estimator, 0.3, timesRatio), new Aggregation.TokenMean(),
-              level, 0.01, 1.5, level == ImportanceLevel.TOKEN ? 1.2 : OFF));
-        }
-      }
-      objectives.add(new Objective(new Clipping.None(), Kl.NONE, new Aggregation.SequenceMean(), level, 0, OFF, OFF));
-    }
-    return objectives;
+/** Derivatives, metrics and independence of every surrogate, penalty and aggregation. */
+class LossPipelineTest {
+  static List<LossPipeline> pipelines() {
+    return LossTables.pipelines();
   }
 
-  /** Three episodes, one of them with tokens left out, ratios on both sides of every bound. */
-  private static TokenBatch batch(Objective objective, boolean onPolicy) {
-    int[] cuSeqlens = {0, 5, 6, 18};
-    Random random = new Random(7);
-    float[] newLogprob = new float[18];
-    float[] oldLogprob = new float[18];
-    float[] refLogprob = new float[18];
-    float[] entropy = new float[18];
-    boolean[] mask = new boolean[18];
-    for (int t = 0; t < 18; t++) {
-      newLogprob[t] = -3 * random.nextFloat();
-      oldLogprob[t] = newLogprob[t] + 1.6f * (random.nextFloat() - 0.5f);
-      refLogprob[t] = newLogprob[t] + 1.6f * (random.nextFloat() - 0.5f);
-      entropy[t] = random.nextFloat();
-      mask[t] = t != 8 && t != 17;
+  /** Every surrogate with every aggregation. */
+  static List<LossPipeline> aggregated() {
+    List<LossPipeline> pipelines = new ArrayList<>();
+    for (Surrogate surrogate : LossTables.SURROGATES) {
+      for (Aggregation aggregation : LossTables.AGGREGATIONS) {
+        pipelines.add(LossTables.pipeline(surrogate, new K3(0.1, true, KlPenalty.Where.LOSS), 0.01, aggregation));
+      }
     }
-    float[] advantages = TokenBatch.perToken(new double[] {1.3, -0.7, -1.1}, cuSeqlens);
-    float[] weights = objective.aggregation().weights(cuSeqlens, mask, StepTotals.of(cuSeqlens, mask));
-    return new TokenBatch(cuSeqlens, newLogprob, onPolicy ? null : oldLogprob, refLogprob, entropy, advantages, weights);
+    return pipelines;
   }
 
   @ParameterizedTest
-  @MethodSource("objectives")
-  void derivativesMatchFiniteDifferences(Objective objective) {
-    TokenObjective evaluator = new TokenObjective(objective);
-    TokenBatch batch = batch(objective, false);
-    TokenObjective.Evaluation result = evaluator.evaluate(batch);
-    float step = 1f / 1024;
-    for (int t = 0; t < 18; t++) {
-      double logprob = difference(evaluator, batch, batch.newLogprob(), t, step);
-      assertEquals(logprob, result.dLogprob()[t], 2e-5, "d loss / d log-prob of token " + t);
-      double entropy = difference(evaluator, batch, batch.entropy(), t, step);
-      assertEquals(entropy, result.dEntropy()[t], 1e-6, "d loss / d entropy of token " + t);
+  @MethodSource("pipelines")
+  void derivativesMatchFiniteDifferences(LossPipeline pipeline) {
+    TokenTable table = LossTables.table(pipeline.aggregation());
+    pipeline.evaluate(table);
+    float[] dLogprob = table.dLogprob.clone();
+    float[] dEntropy = table.dEntropy.clone();
+    float[] dExactKl = table.dExactKl.clone();
+    for (int t = 0; t < table.tokens(); t++) {
+      assertEquals(difference(pipeline, table, table.newLogprob, t), dLogprob[t], 4e-5, "d loss / d log-prob of token " + t);
+      assertEquals(difference(pipeline, table, table.entropy, t), dEntropy[t], 1e-6, "d loss / d entropy of token " + t);
+      assertEquals(difference(pipeline, table, table.exactKl, t), dExactKl[t], 1e-6, "d loss / d exact KL of token " + t);
     }
-    assertEquals(0, result.dLogprob()[8]);
-    assertEquals(0, result.dLogprob()[17]);
+    for (int left : new int[] {8, 17}) {
+      assertEquals(0, dLogprob[left]);
+      assertEquals(0, dEntropy[left]);
+      assertEquals(0, dExactKl[left]);
+    }
   }
 
-  private static double difference(TokenObjective evaluator, TokenBatch batch, float[] values, int t, float step) {
+  private static double difference(LossPipeline pipeline, TokenTable table, float[] values, int t) {
+    float step = 1f / 1024;
     float value = values[t];
     values[t] = value + step;
     double width = values[t];
-    double above = evaluator.evaluate(batch).loss();
+    double above = pipeline.evaluate(table).loss();
     values[t] = value - step;
     width -= values[t];
-    double below = evaluator.evaluate(batch).loss();
+    double below = pipeline.evaluate(table).loss();
     values[t] = value;
     return (above - below) / width;
   }
 
+  /** Sequences in another order, in tables of their own, as they are in micro-batches: the same derivatives, bit for bit. */
   @ParameterizedTest
-  @MethodSource("objectives")
-  void lossAndGradientDoNotDependOnMicroBatches(Objective objective) {
-    TokenObjective evaluator = new TokenObjective(objective);
-    TokenBatch whole = batch(objective, false);
-    TokenObjective.Evaluation expected = evaluator.evaluate(whole);
+  @MethodSource("aggregated")
+  void derivativesDoNotDependOnMicroBatchesNorOnOrder(LossPipeline pipeline) {
+    TokenTable whole = LossTables.table(pipeline.aggregation());
+    double expected = pipeline.evaluate(whole).loss();
     double loss = 0;
-    ObjectiveMetrics metrics = new ObjectiveMetrics();
     for (int b = whole.sequences() - 1; b >= 0; b--) {
-      int from = whole.cuSeqlens()[b];
-      int to = whole.cuSeqlens()[b + 1];
-      TokenObjective.Evaluation part = evaluator.evaluate(new TokenBatch(new int[] {0, to - from}, slice(whole.newLogprob(), from, to),
-          slice(whole.oldLogprob(), from, to), slice(whole.refLogprob(), from, to), slice(whole.entropy(), from, to),
-          slice(whole.advantage(), from, to), slice(whole.weight(), from, to)));
-      loss += part.loss();
-      metrics.add(part.metrics());
-      assertArrayEquals(slice(expected.dLogprob(), from, to), part.dLogprob(), 0);
+      TokenTable part = part(whole, b);
+      loss += pipeline.evaluate(part).loss();
+      assertArrayEquals(Arrays.copyOfRange(whole.dLogprob, whole.starts[b], whole.starts[b + 1]), part.dLogprob);
+      assertArrayEquals(Arrays.copyOfRange(whole.dEntropy, whole.starts[b], whole.starts[b + 1]), part.dEntropy);
     }
-    assertEquals(expected.loss(), loss, 1e-12);
-    expected.metrics().toMap().forEach((key, value) -> assertEquals(value, metrics.toMap().get(key), 1e-12, key));
+    assertEquals(expected, loss, 1e-12);
   }
 
-  private static float[] slice(float[] values, int from, int to) {
-    return Arrays.copyOfRange(values, from, to);
+  private static TokenTable part(TokenTable whole, int b) {
+    int from = whole.starts[b];
+    int to = whole.starts[b + 1];
+    TokenTable part = new TokenTable(new int[] {0, to - from}, Arrays.copyOfRange(whole.oldLogprob, from, to),
+        Arrays.copyOfRange(whole.refLogprob, from, to), Arrays.copyOfRange(whole.advantage, from, to),
+        Arrays.copyOfRange(whole.weight, from, to), true);
+    System.arraycopy(whole.newLogprob, from, part.newLogprob, 0, to - from);
+    System.arraycopy(whole.entropy, from, part.entropy, 0, to - from);
+    System.arraycopy(whole.exactKl, from, part.exactKl, 0, to - from);
+    return part;
+  }
+
+  @ParameterizedTest
+  @MethodSource("pipelines")
+  void tokensOfATokenTermMayComeInAnyPieces(LossPipeline pipeline) {
+    if (pipeline.scope() != LossTerm.Scope.TOKEN) {
+      return;
+    }
+    TokenTable table = LossTables.table(pipeline.aggregation());
+    pipeline.evaluate(table);
+    float[] expected = table.dLogprob.clone();
+    Arrays.fill(table.dLogprob, Float.NaN);
+    for (int t = 0; t < table.tokens(); t += 4) {
+      pipeline.derivatives(table, t, Math.min(t + 4, table.tokens()));
+    }
+    assertArrayEquals(expected, table.dLogprob);
   }
 
   @Test
-  void everythingIsThePolicyGradientWhenOnPolicy() {
-    for (Objective objective : objectives()) {
-      if (objective.kl().estimator() == TokenLoss.Kl.NONE && objective.aggregation() instanceof Aggregation.TokenMean) {
-        TokenBatch batch = batch(objective, true);
-        TokenObjective.Evaluation result = new TokenObjective(objective).evaluate(batch);
-        float[] expected = new float[18];
-        for (int t = 0; t < 18; t++) {
-          expected[t] = -batch.weight()[t] * batch.advantage()[t];
-        }
-        assertArrayEquals(expected, result.dLogprob(), 1e-7f, objective.toString());
+  void allSurrogatesHaveOneGradientWhereTheRatioIsOne() {
+    for (Aggregation aggregation : LossTables.AGGREGATIONS) {
+      float[] expected = null;
+      for (Surrogate surrogate : LossTables.SURROGATES) {
+        TokenTable table = LossTables.table(aggregation);
+        System.arraycopy(table.oldLogprob, 0, table.newLogprob, 0, table.tokens());
+        LossTables.pipeline(surrogate, null, 0, aggregation).evaluate(table);
+        expected = expected == null ? table.dLogprob.clone() : expected;
+        assertArrayEquals(expected, table.dLogprob, 1e-8f, surrogate + " with " + aggregation);
       }
     }
   }
 
-  /** Bounds [0.8, 1.28], cap 1.5, dual clip 1.4: loss and derivative by the ratio of one token, worked out by hand. */
+  /** A masked sequence is in no normaliser, no loss and no metric: with or without it, everything else has the same bits. */
   @Test
-  void regionsOfTheClippedLoss() {
-    Objective objective = new Objective(new Clipping.Ppo(0.2, 0.28), Kl.NONE, new Aggregation.TokenMean(), ImportanceLevel.TOKEN, 0, 1.5, 1.4);
-    double[][] ratioAdvantageLossGradient = {
-        {0.5, 2, -1, -1}, {1.2, 2, -2.4, -2.4}, {1.3, 2, -2.56, 0}, {9, 2, -2.56, 0},
-        {0.5, -2, 1.6, 0}, {0.9, -2, 1.8, 1.8}, {1.3, -2, 2.6, 2.6}, {1.45, -2, 2.8, 0}, {9, -2, 2.8, 0}, {0.5, 0, 0, 0}};
-    for (double[] row : ratioAdvantageLossGradient) {
-      TokenObjective.Evaluation result = new TokenObjective(objective).evaluate(new TokenBatch(new int[] {0, 1},
-          new float[] {(float) Math.log(row[0])}, new float[1], null, null, new float[] {(float) row[1]}, new float[] {1}));
-      assertEquals(row[2], result.loss(), 1e-6, Arrays.toString(row));
-      assertEquals(row[3], result.dLogprob()[0], 1e-6, Arrays.toString(row));
+  void aMaskedSequenceChangesNothing() {
+    for (LossPipeline pipeline : aggregated()) {
+      TokenTable without = masked(pipeline, false);
+      TokenTable with = masked(pipeline, true);
+      Map<String, Double> expected = pipeline.evaluate(without).toMap();
+      assertEquals(expected, pipeline.evaluate(with).toMap(), pipeline.toString());
+      assertArrayEquals(without.dLogprob, Arrays.copyOf(with.dLogprob, without.tokens()));
+      assertArrayEquals(without.weight, Arrays.copyOf(with.weight, without.tokens()));
+      for (int t = without.tokens(); t < with.tokens(); t++) {
+        assertEquals(0, with.weight[t]);
+        assertEquals(0, with.dLogprob[t]);
+        assertEquals(0, with.dEntropy[t]);
+      }
     }
   }
 
+  /** Two sequences, and a third one that is masked. */
+  private static TokenTable masked(LossPipeline pipeline, boolean third) {
+    int[] starts = third ? new int[] {0, 2, 5, 9} : new int[] {0, 2, 5};
+    int n = starts.length - 1;
+    int tokens = starts[n];
+    boolean[] masked = new boolean[n];
+    int[] buckets = new int[n];
+    buckets[1] = 1;
+    if (third) {
+      masked[2] = true;
+      buckets[2] = 2;
+    }
+    float[] old = new float[tokens];
+    float[] ref = new float[tokens];
+    float[] advantage = new float[tokens];
+    for (int t = 0; t < tokens; t++) {
+      old[t] = -1 - 0.1f * t;
+      ref[t] = -1.2f;
+      advantage[t] = t < 2 ? 1 : -1;
+    }
+    TokenTable table = new TokenTable(starts, old, ref, advantage,
+        StepTotals.of(starts, null, masked, buckets, 8).weights(pipeline.aggregation(), starts, null, masked, buckets), true);
+    for (int t = 0; t < tokens; t++) {
+      table.newLogprob[t] = -1.1f + 0.05f * t;
+      table.entropy[t] = 0.5f;
+    }
+    return table;
+  }
+
   @Test
-  void theCapBoundsTheRatioWithoutDualClip() {
-    Objective objective = new Objective(new Clipping.Ppo(0.2, 0.28), Kl.NONE, new Aggregation.TokenMean(), ImportanceLevel.TOKEN, 0, 1.5, OFF);
-    TokenObjective.Evaluation result = new TokenObjective(objective).evaluate(new TokenBatch(new int[] {0, 1},
-        new float[] {5}, new float[1], null, null, new float[] {-2}, new float[] {1}));
-    assertEquals(3, result.loss(), 1e-6);
-    assertEquals(0, result.dLogprob()[0]);
+  void handWorkedLossOfTwoSequences() {
+    // Ratios 1.5 and 0.5 for A = 2; 1.5 for A = -1. Bounds 0.8 and 1.2: losses -2.4, -1, 1.5.
+    float half = (float) Math.log(0.5);
+    float more = (float) Math.log(1.5);
+    TokenTable table = new TokenTable(new int[] {0, 2, 3}, new float[3], null, new float[] {2, 2, -1}, new float[] {0.25f, 0.25f, 0.5f}, false);
+    System.arraycopy(new float[] {more, half, more}, 0, table.newLogprob, 0, 3);
+    System.arraycopy(new float[] {1, 2, 3}, 0, table.entropy, 0, 3);
+    LossMetrics metrics = LossTables.pipeline(new PpoClip(), null, 0.1, new SequenceMean()).evaluate(table);
+    Map<String, Double> map = metrics.toMap();
+    double policy = 0.25 * -2.4 + 0.25 * -1 + 0.5 * 1.5;
+    double bonus = 0.1 * (0.25 * 1 + 0.25 * 2 + 0.5 * 3);
+    assertEquals(List.of("loss", "policy_loss", "entropy", "clip_ratio/low_mean", "clip_ratio/high_mean", "clip_ratio/region_mean",
+        "clip_ratio/low_min", "clip_ratio/high_max"), List.copyOf(map.keySet()));
+    assertEquals(policy - bonus, map.get("loss"), 1e-7);
+    assertEquals(policy, map.get("policy_loss"), 1e-7);
+    assertEquals(2, map.get("entropy"));
+    assertEquals(0, map.get("clip_ratio/low_mean"));
+    assertEquals(1.0 / 3, map.get("clip_ratio/high_mean"), 1e-12);
+    assertEquals(0.5, map.get("clip_ratio/high_max"), "of the first sequence");
+    assertArrayEquals(new float[] {0, -0.25f, 0.75f}, table.dLogprob, 1e-6f);
+    assertArrayEquals(new float[] {-0.025f, -0.025f, -0.05f}, table.dEntropy, 1e-8f);
+  }
+
+  @Test
+  void handWorkedSequenceLevelRatio() {
+    // Log-ratios 0.2 and 0.4: s = e^0.3 = 1.3499, above 1.28 where A is good.
+    TokenTable table = new TokenTable(new int[] {0, 2, 4}, new float[4], null, new float[] {1, 1, -1, -1},
+        new float[] {0.25f, 0.25f, 0.25f, 0.25f}, false);
+    System.arraycopy(new float[] {0.2f, 0.4f, 0.2f, 0.4f}, 0, table.newLogprob, 0, 4);
+    LossMetrics metrics = LossTables.pipeline(new PpoClip(0.2, 0.28, 0, 0, ImportanceLevel.SEQUENCE), null, 0, new TokenMean()).evaluate(table);
+    double s = Math.exp(0.3);
+    assertEquals(0.5 * -1.28 + 0.5 * s, metrics.loss(), 1e-7);
+    assertArrayEquals(new float[] {0, 0, (float) (0.5 * s / 2), (float) (0.5 * s / 2)}, table.dLogprob, 1e-7f);
+    assertEquals(0.5, metrics.toMap().get("clip_ratio/high_mean"), "one of two sequences");
   }
 
   @ParameterizedTest
-  @MethodSource("objectives")
-  void aBrokenLogProbStaysFinite(Objective objective) {
+  @MethodSource("pipelines")
+  void aBrokenLogProbStaysFinite(LossPipeline pipeline) {
     for (float broken : new float[] {-1e4f, 1e4f}) {
-      TokenObjective.Evaluation result = new TokenObjective(objective).evaluate(new TokenBatch(new int[] {0, 1},
-          new float[] {broken}, new float[1], new float[1], new float[1], new float[] {-2}, new float[] {1}));
-      assertTrue(Double.isFinite(result.loss()), objective.toString());
-      assertEquals(0, result.dLogprob()[0], objective.toString());
+      TokenTable table = new TokenTable(new int[] {0, 1}, new float[1], new float[1], new float[] {-2}, new float[] {1}, true);
+      table.newLogprob[0] = broken;
+      assertTrue(Double.isFinite(pipeline.evaluate(table).loss()), pipeline.toString());
+      assertEquals(0, table.dLogprob[0], pipeline.toString());
     }
   }
 
   @Test
-  void weightsOfAggregations() {
-    int[] cuSeqlens = {0, 2, 5, 5, 6};
-    boolean[] mask = {true, true, true, false, true, false};
-    StepTotals totals = StepTotals.of(cuSeqlens, mask);
-    assertEquals(new StepTotals(4, 4), totals);
-    assertArrayEquals(new float[] {.25f, .25f, .25f, 0, .25f, 0}, new Aggregation.TokenMean().weights(cuSeqlens, mask, totals));
-    assertArrayEquals(new float[] {.125f, .125f, .125f, 0, .125f, 0}, new Aggregation.SequenceMean().weights(cuSeqlens, mask, totals));
-    assertArrayEquals(new float[] {.25f, .25f, .25f, 0, .25f, 0}, new Aggregation.SequenceSum().weights(cuSeqlens, mask, totals));
-    assertArrayEquals(new float[] {.025f, .025f, .025f, 0, .025f, 0}, new Aggregation.Constant(10).weights(cuSeqlens, mask, totals));
-    assertEquals(new StepTotals(8, 8), totals.plus(totals));
-    assertArrayEquals(new float[] {1f / 6, 1f / 6, 1f / 6, 1f / 6, 1f / 6, 1f / 6},
-        new Aggregation.TokenMean().weights(cuSeqlens, null, StepTotals.of(cuSeqlens, null)));
+  void theWidestScopeDecides() {
+    assertEquals(LossTerm.Scope.TOKEN, LossTables.pipeline(new PpoClip(), new K3(0.1, true, KlPenalty.Where.LOSS), 0.1, new TokenMean()).scope());
+    Surrogate sequence = new Unclipped(ImportanceLevel.SEQUENCE);
+    assertEquals(LossTerm.Scope.SEQUENCE, LossTables.pipeline(sequence, null, 0, new TokenMean()).scope());
+    assertFalse(LossTables.pipeline(new DynamicClip(), null, 0, new TokenMean()).ignoresAdvantage());
+    assertTrue(LossTables.pipeline(new DynamicClip(), null, 0.1, new TokenMean()).ignoresAdvantage());
+    assertTrue(LossTables.pipeline(sequence, new K3(0.1, true, KlPenalty.Where.LOSS), 0, new TokenMean()).needsReference());
   }
 
   @Test
-  void theKernelGetsTheSameSettings() {
-    Objective objective = new Objective(new Clipping.Ppo(0.2, 0.28), new Kl(TokenLoss.Kl.K3, 0.04, true), new Aggregation.TokenMean(),
-        ImportanceLevel.TOKEN, 0.01, 4, 3);
-    assertEquals(new TokenLoss(TokenLoss.Kind.CLIPPED, TokenLoss.Kl.K3, true, 0.04f, 0.01f, 4, 3), objective.toTokenLoss());
-    Objective sequence = new Objective(new Clipping.Ppo(0.2, 0.28), Kl.NONE, new Aggregation.SequenceMean(), ImportanceLevel.SEQUENCE, 0, OFF, OFF);
-    assertEquals(TokenLoss.LINEAR, sequence.toTokenLoss());
-    assertEquals(TokenLoss.Kl.NONE, Objective.of(new Clipping.None(), new Kl(TokenLoss.Kl.K3, 0, false), new Aggregation.TokenMean()).toTokenLoss().kl());
-  }
-
-  @Test
-  void whatIsMissingIsNamed() {
-    Objective kl = Objective.of(new Clipping.None(), new Kl(TokenLoss.Kl.K1, 0.1, false), new Aggregation.TokenMean());
-    TokenBatch batch = new TokenBatch(new int[] {0, 1}, new float[1], null, null, null, new float[1], new float[1]);
-    assertTrue(assertThrows(IllegalArgumentException.class, () -> new TokenObjective(kl).evaluate(batch)).getMessage().contains("kl_coef"));
-    assertThrows(IllegalArgumentException.class, () -> new TokenBatch(new int[] {0, 2}, new float[1], null, null, null, new float[2], new float[2]));
-    assertThrows(IllegalArgumentException.class, () -> new Clipping.Ppo(1.5, 0.2));
-    assertThrows(IllegalArgumentException.class, () -> new Kl(TokenLoss.Kl.K1, Double.NaN, false));
+  void columnsMustFit() {
+    assertThrows(IllegalArgumentException.class,
+        () -> new TokenTable(new int[] {0, 2}, null, null, new float[2], new float[1], false));
   }
 }
