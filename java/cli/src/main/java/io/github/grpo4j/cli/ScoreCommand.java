@@ -67,7 +67,7 @@ final class ScoreCommand implements Callable<Integer> {
     }
     int[] all = Arrays.copyOf(prompt, prompt.length + completion.length);
     System.arraycopy(completion, 0, all, prompt.length, completion.length);
-    return new GradientPass.Sample(all, prompt.length, null);
+    return new GradientPass.Sample(all, prompt.length);
   }
 
   private static int[] ids(JsonLines.Line line, String key, Optional<Tokenizer> tokenizer) {

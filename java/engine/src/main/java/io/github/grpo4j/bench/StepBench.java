@@ -13,6 +13,7 @@ import io.github.grpo4j.rollout.Generator;
 import io.github.grpo4j.rollout.RolloutListener;
 import io.github.grpo4j.rollout.RolloutRequest;
 import io.github.grpo4j.rollout.SamplingParams;
+import io.github.grpo4j.update.Experience;
 import io.github.grpo4j.update.GradientPass;
 import io.github.grpo4j.update.PolicyUpdate;
 import java.util.ArrayList;
@@ -95,7 +96,7 @@ public final class StepBench {
         long start = System.nanoTime();
         Generator.Rollout rollout = generator.generate(requests, sampling, 0, step, RolloutListener.NONE);
         long drawn = System.nanoTime();
-        PolicyUpdate.Result updated = update.step(rollout.episodes(), advantages, null, LEARNING_RATE, true);
+        PolicyUpdate.Result updated = update.step(Experience.of(rollout.episodes(), advantages), LEARNING_RATE, true);
         model.backend().synchronize();
         long done = System.nanoTime();
         if (step > 0) {

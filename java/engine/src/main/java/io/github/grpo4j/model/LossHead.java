@@ -2,11 +2,11 @@ package io.github.grpo4j.model;
 
 import io.github.grpo4j.backend.Arena;
 import io.github.grpo4j.backend.Backend;
-import io.github.grpo4j.backend.Backend.TokenInputs;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.Tensor;
-import io.github.grpo4j.backend.TokenLoss;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * Head, log-prob, entropy, loss and their gradients in one pass over chunks of rows, so that logits {@code [T, V]} never
@@ -16,6 +16,9 @@ import java.util.Arrays;
  * lie side by side; they are gathered, so tokens without loss (prompts) cost nothing here.
  */
 public final class LossHead {
+  /** Most F32 columns that a {@link HeadLoss} may take in the arena, one value for each scored token. */
+  public static final int COLUMNS = 10;
+
   /** Logits in flight. Chunks much smaller than this would make the gradient of the head memory-bound. */
   public static final long LOGITS_BYTES = 128L << 20;
 
@@ -27,17 +30,6 @@ public final class LossHead {
   public record Targets(int[] first, int[] count) {
     public int total() {
       return Arrays.stream(count).sum();
-    }
-  }
-
-  /**
-   * Per-token inputs of the loss, in the order of {@link Targets}; see {@link TokenInputs} for their meaning and which may be
-   * null.
-   */
-  public record Inputs(float[] weight, float[] advantage, float[] oldLogprob, float[] refLogprob, float[] clipLow, float[] clipHigh) {
-    /** d loss / d log-prob is given per token. */
-    public static Inputs linear(float[] dLogprob) {
-      return new Inputs(dLogprob, null, null, null, null, null);
     }
   }
 
@@ -63,11 +55,23 @@ public final class LossHead {
   public static long bytes(ModelConfig config, DType dtype, long tokens, long rows) {
     long chunk = Math.min(rows, chunkRows(config.vocabSize()));
     return 2 * Arena.sizeOf(dtype, rows, config.hiddenSize()) + Arena.sizeOf(dtype, tokens, config.hiddenSize())
-        + Arena.sizeOf(DType.F32, chunk, config.vocabSize()) + 12 * Arena.sizeOf(DType.F32, rows);
+        + Arena.sizeOf(DType.F32, chunk, config.vocabSize()) + (COLUMNS + 2) * Arena.sizeOf(DType.F32, rows);
+  }
+
+  /** Arena bytes that a reference beside the model takes in addition. */
+  public static long referenceBytes(ModelConfig config, DType dtype, long rows) {
+    return Arena.sizeOf(dtype, rows, config.hiddenSize()) + Arena.sizeOf(DType.F32, Math.min(rows, chunkRows(config.vocabSize())), config.vocabSize());
   }
 
   /** Log-probs and entropies at {@code temperature}, without gradients. */
   public Scores score(CausalLm.Activations activations, int[] targetIds, Targets targets, float temperature, Arena arena) {
+    Scores scores = new Scores(new float[targets.total()], new float[targets.total()]);
+    score(activations, targetIds, targets, temperature, scores, 0, arena);
+    return scores;
+  }
+
+  /** Writes them behind one another, from element {@code offset} on. */
+  public void score(CausalLm.Activations activations, int[] targetIds, Targets targets, float temperature, Scores into, int offset, Arena arena) {
     int rows = targets.total();
     long mark = arena.mark();
     Tensor hidden = gather(activations, targets, arena);
@@ -82,193 +86,69 @@ public final class LossHead {
       model.logits(part, hidden.rows(row, n));
       backend.logprob(logprob.rows(row, n), entropy.rows(row, n), null, part, ids.rows(row, n), 1 / temperature);
     }
-    Scores scores = download(logprob, entropy, rows);
+    if (rows > 0) {
+      backend.download(logprob, into.logprob(), offset);
+      backend.download(entropy, into.entropy(), offset);
+    }
     arena.reset(mark);
-    return scores;
   }
+
+  /** A frozen model that has seen the same batch. */
+  public record Reference(CausalLm model, CausalLm.Activations activations) {}
 
   /**
    * The loss's gradient: adds that of the head to {@code gradients} and writes that of the normed hidden states to
    * dNormed {@code [T, H]} (zero where no token is scored).
+   *
+   * @param first number of the batch's first scored token in the optimizer step
+   * @param reference whose logits the loss sees beside the model's; null: none
    */
-  public Scores backward(CausalLm.Activations activations, Tensor dNormed, int[] targetIds, Targets targets, Inputs inputs,
-      TokenLoss loss, float temperature, Gradients gradients, Arena arena) {
+  public void backward(CausalLm.Activations activations, Tensor dNormed, int[] targetIds, Targets targets, int first, HeadLoss loss,
+      Reference reference, Gradients gradients, Arena arena) {
     int rows = targets.total();
     long mark = arena.mark();
     Tensor hidden = gather(activations, targets, arena);
+    Tensor refHidden = reference == null ? null : gather(reference.activations(), targets, arena);
     Tensor dHidden = arena.tensor(hidden.dtype(), rows, hidden.dim(1));
     Tensor ids = targetTensor(targetIds, rows, arena);
-    Tensor logprob = arena.tensor(DType.F32, rows);
-    Tensor entropy = arena.tensor(DType.F32, rows);
-    Tensor dLogprob = arena.tensor(DType.F32, rows);
-    TokenInputs all = upload(inputs, rows, arena);
     Tensor head = model.weights().head().weight();
     Tensor headGradient = gradients.of(model.weights().head());
     int chunk = Math.min(rows, chunkRows(vocabSize));
     Tensor logits = arena.tensor(DType.F32, chunk, vocabSize);
+    Tensor refLogits = reference == null ? null : arena.tensor(DType.F32, chunk, vocabSize);
+    List<HeadLoss.Chunk> chunks = new ArrayList<>();
     for (int row = 0; row < rows; row += chunk) {
       int n = Math.min(chunk, rows - row);
-      Tensor part = logits.rows(0, n);
-      Tensor hiddenPart = hidden.rows(row, n);
-      model.logits(part, hiddenPart);
-      backend.policyLoss(logprob.rows(row, n), entropy.rows(row, n), dLogprob.rows(row, n), part, ids.rows(row, n),
-          slice(all, row, n), 1 / temperature, loss);
-      backend.linearBackwardInput(dHidden.rows(row, n), part, head, false);
-      backend.linearBackwardWeight(headGradient, null, part, hiddenPart);
+      chunks.add(new HeadLoss.Chunk(row, logits.rows(0, n), refLogits == null ? null : refLogits.rows(0, n), ids.rows(row, n)));
     }
-    scatter(dNormed, dHidden, activations, targets);
-    Scores scores = download(logprob, entropy, rows);
-    arena.reset(mark);
-    return scores;
-  }
-
-  /**
-   * Turns what the model says of scored tokens into the derivative of the loss, on the host. All arrays have one element per scored token
-   * of the batch, in the order of {@link Targets}.
-   */
-  public interface Derivatives {
-    /**
-     * Fills the derivatives, zero before, of the tokens {@code [from, to)}.
-     */
-    void fill(int from, int to, Columns columns);
-
-    /** True if all scored tokens of the batch must be known before the derivative of any. The head's product is then computed twice. */
-    boolean needsWholeBatch();
-  }
-
-  /** What {@link Derivatives} reads and writes; exactKl and dExactKl are null without a reference. */
-  public record Columns(float[] logprob, float[] entropy, float[] exactKl, float[] dLogprob, float[] dEntropy, float[] dExactKl) {
-    static Columns of(int rows, boolean exactKl) {
-      return new Columns(new float[rows], new float[rows], exactKl ? new float[rows] : null, new float[rows], new float[rows],
-          exactKl ? new float[rows] : null);
-    }
-  }
-
-  /** A frozen model that has seen the same batch: its normed hidden states and its head. */
-  public record Reference(CausalLm model, CausalLm.Activations activations) {}
-
-  /**
-   * The gradient of any loss that is a function of log-probs and entropies (and, with a reference, of the exact KL divergence from it): the
-   * general form of {@link #backward(CausalLm.Activations, Tensor, int[], Targets, Inputs, TokenLoss, float, Gradients, Arena)}.
-   *
-   * @param reference null if no derivative by the exact KL is wanted
-   */
-  public Scores backward(CausalLm.Activations activations, Tensor dNormed, int[] targetIds, Targets targets, Derivatives derivatives,
-      Reference reference, float temperature, Gradients gradients, Arena arena) {
-    int rows = targets.total();
-    long mark = arena.mark();
-    Pass pass = new Pass(activations, reference, targetIds, targets, temperature, arena);
-    Tensor dHidden = arena.tensor(pass.hidden.dtype(), rows, pass.hidden.dim(1));
-    Tensor head = model.weights().head().weight();
-    Tensor headGradient = gradients.of(model.weights().head());
-    if (derivatives.needsWholeBatch() && rows > 0) {
-      for (int row = 0; row < rows; row += pass.chunk) {
-        pass.score(row, Math.min(pass.chunk, rows - row));
+    if (rows > 0) {
+      loss.begin(first, rows, arena);
+      if (loss.needsAllScores()) {
+        for (HeadLoss.Chunk part : chunks) {
+          fillLogits(part, hidden, reference, refHidden);
+          loss.score(part);
+        }
+        loss.scored();
       }
-      derivatives.fill(0, rows, pass.columns);
-    }
-    for (int row = 0; row < rows; row += pass.chunk) {
-      int n = Math.min(pass.chunk, rows - row);
-      if (!derivatives.needsWholeBatch()) {
-        pass.score(row, n);
-        derivatives.fill(row, row + n, pass.columns);
-      } else if (rows > pass.chunk) {
-        pass.logits(row, n);
+      for (HeadLoss.Chunk part : chunks) {
+        if (!loss.needsAllScores() || chunks.size() > 1) {
+          fillLogits(part, hidden, reference, refHidden);
+        }
+        loss.gradient(part);
+        backend.linearBackwardInput(dHidden.rows(part.row(), part.tokens()), part.logits(), head, false);
+        backend.linearBackwardWeight(headGradient, null, part.logits(), hidden.rows(part.row(), part.tokens()));
       }
-      Tensor dLogits = pass.dLogits(row, n);
-      backend.linearBackwardInput(dHidden.rows(row, n), dLogits, head, false);
-      backend.linearBackwardWeight(headGradient, null, dLogits, pass.hidden.rows(row, n));
+      loss.end();
     }
     scatter(dNormed, dHidden, activations, targets);
     arena.reset(mark);
-    return new Scores(pass.columns.logprob(), pass.columns.entropy());
   }
 
-  /** One general backward pass: buffers of a chunk of logits, and the columns on the host. */
-  private final class Pass {
-    private final Tensor hidden;
-    private final Tensor refHidden;
-    private final CausalLm refModel;
-    private final Tensor ids;
-    private final Tensor logprob;
-    private final Tensor entropy;
-    private final Tensor dLogprob;
-    private final Tensor dEntropy;
-    private final Tensor kl;
-    private final Tensor logits;
-    private final Tensor refLogits;
-    private final Columns columns;
-    private final int chunk;
-    private final float invTemperature;
-
-    Pass(CausalLm.Activations activations, Reference reference, int[] targetIds, Targets targets, float temperature, Arena arena) {
-      int rows = targets.total();
-      invTemperature = 1 / temperature;
-      hidden = gather(activations, targets, arena);
-      refHidden = reference == null ? null : gather(reference.activations(), targets, arena);
-      refModel = reference == null ? null : reference.model();
-      ids = targetTensor(targetIds, rows, arena);
-      logprob = arena.tensor(DType.F32, rows);
-      entropy = arena.tensor(DType.F32, rows);
-      dLogprob = arena.tensor(DType.F32, rows);
-      dEntropy = arena.tensor(DType.F32, rows);
-      kl = reference == null ? null : arena.tensor(DType.F32, rows);
-      chunk = Math.max(1, Math.min(rows, chunkRows(vocabSize)));
-      logits = arena.tensor(DType.F32, chunk, vocabSize);
-      refLogits = reference == null ? null : arena.tensor(DType.F32, chunk, vocabSize);
-      columns = Columns.of(rows, reference != null);
+  private void fillLogits(HeadLoss.Chunk chunk, Tensor hidden, Reference reference, Tensor refHidden) {
+    model.logits(chunk.logits(), hidden.rows(chunk.row(), chunk.tokens()));
+    if (reference != null) {
+      reference.model().logits(chunk.refLogits(), refHidden.rows(chunk.row(), chunk.tokens()));
     }
-
-    void logits(int row, int n) {
-      model.logits(logits.rows(0, n), hidden.rows(row, n));
-      if (refModel != null) {
-        refModel.logits(refLogits.rows(0, n), refHidden.rows(row, n));
-      }
-    }
-
-    /** Log-probs, entropies and divergences of a chunk; its logits stay. */
-    void score(int row, int n) {
-      logits(row, n);
-      backend.logprob(logprob.rows(row, n), entropy.rows(row, n), null, logits.rows(0, n), ids.rows(row, n), invTemperature);
-      download(logprob, columns.logprob(), row, n);
-      download(entropy, columns.entropy(), row, n);
-      if (refModel != null) {
-        backend.kl(kl.rows(row, n), logits.rows(0, n), refLogits.rows(0, n), invTemperature);
-        download(kl, columns.exactKl(), row, n);
-      }
-    }
-
-    /** The chunk's logits become the gradient of the loss. */
-    Tensor dLogits(int row, int n) {
-      Tensor part = logits.rows(0, n);
-      if (refModel != null) {
-        backend.upload(kl.rows(row, n), columns.dExactKl(), row);
-        backend.klBackward(refLogits.rows(0, n), part, kl.rows(row, n), invTemperature);
-      }
-      backend.upload(dLogprob.rows(row, n), columns.dLogprob(), row);
-      boolean byEntropy = hasNonZero(columns.dEntropy(), row, n);
-      if (byEntropy) {
-        backend.upload(dEntropy.rows(row, n), columns.dEntropy(), row);
-      }
-      backend.logprobBackward(part, dLogprob.rows(row, n), byEntropy ? dEntropy.rows(row, n) : null, ids.rows(row, n), invTemperature);
-      if (refModel != null) {
-        backend.add(part, refLogits.rows(0, n));
-      }
-      return part;
-    }
-
-    private void download(Tensor column, float[] into, int row, int n) {
-      backend.download(column.rows(row, n), into, row);
-    }
-  }
-
-  private static boolean hasNonZero(float[] values, int from, int count) {
-    for (int i = from; i < from + count; i++) {
-      if (values[i] != 0) {
-        return true;
-      }
-    }
-    return false;
   }
 
   /** The rows that predict the scored tokens, segment by segment. */
@@ -314,36 +194,5 @@ public final class LossHead {
       PackedBatch.checkId(id, vocabSize);
     }
     return PackedBatch.ints(backend, arena, targetIds);
-  }
-
-  private TokenInputs upload(Inputs inputs, int rows, Arena arena) {
-    return new TokenInputs(floats(inputs.weight(), rows, arena), floats(inputs.advantage(), rows, arena),
-        floats(inputs.oldLogprob(), rows, arena), floats(inputs.refLogprob(), rows, arena),
-        floats(inputs.clipLow(), rows, arena), floats(inputs.clipHigh(), rows, arena));
-  }
-
-  private Tensor floats(float[] values, int rows, Arena arena) {
-    if (values == null) {
-      return null;
-    }
-    Tensor tensor = arena.tensor(DType.F32, rows);
-    backend.upload(tensor, values, 0);
-    return tensor;
-  }
-
-  private static TokenInputs slice(TokenInputs all, int row, int n) {
-    return new TokenInputs(part(all.weight(), row, n), part(all.advantage(), row, n), part(all.oldLogprob(), row, n),
-        part(all.refLogprob(), row, n), part(all.clipLow(), row, n), part(all.clipHigh(), row, n));
-  }
-
-  private static Tensor part(Tensor tensor, int row, int n) {
-    return tensor == null ? null : tensor.rows(row, n);
-  }
-
-  private Scores download(Tensor logprob, Tensor entropy, int rows) {
-    Scores scores = new Scores(new float[rows], new float[rows]);
-    backend.download(logprob, scores.logprob(), 0);
-    backend.download(entropy, scores.entropy(), 0);
-    return scores;
   }
 }

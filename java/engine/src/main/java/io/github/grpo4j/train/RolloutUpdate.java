@@ -5,10 +5,10 @@ import io.github.grpo4j.episode.Episode;
 import io.github.grpo4j.grpo.loss.LossMetrics;
 import io.github.grpo4j.optim.LearningRateSchedule;
 import io.github.grpo4j.track.Metrics;
+import io.github.grpo4j.update.Experience;
 import io.github.grpo4j.update.PolicyUpdate;
 import io.github.grpo4j.update.ReferencePolicy;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -44,8 +44,10 @@ final class RolloutUpdate {
       skipped += result.optimizer().skipped() ? 1 : 0;
       trainedTokens += result.trainedTokens();
       learningRate = rate;
-      losses.add(result.metrics());
-      gradNorms += result.optimizer().gradNorm();
+      if (result.metrics() != null) {
+        losses.add(result.metrics());
+        gradNorms += result.optimizer().gradNorm();
+      }
       if (!result.mismatch().isEmpty()) {
         ofFirst.put(Metrics.LOGP_DIFFERENCE_MEAN, result.mismatch().mean());
         ofFirst.put(Metrics.LOGP_DIFFERENCE_MAX, result.mismatch().max());
@@ -54,7 +56,7 @@ final class RolloutUpdate {
 
     private void combine() {
       metrics.putAll(LossMetrics.combined(losses));
-      metrics.put(Metrics.GRAD_NORM, gradNorms / count);
+      metrics.put(Metrics.GRAD_NORM, gradNorms / Math.max(1, losses.size()));
       metrics.putAll(ofFirst);
     }
 
@@ -68,7 +70,7 @@ final class RolloutUpdate {
       return count;
     }
 
-    /** Optimizer steps left out because the gradient was not finite. */
+    /** Optimizer steps left out because the gradient was not finite or nothing was left to learn from. */
     int skipped() {
       return skipped;
     }
@@ -89,7 +91,10 @@ final class RolloutUpdate {
    * @param optimizerSteps that the run has done before
    */
   Updated run(List<Episode> episodes, double[] advantages, long optimizerSteps) {
-    List<float[]> refLogprobs = reference == null || !config.loss().needsReference() ? null : reference.logprobs(episodes);
+    Experience experience = Experience.of(episodes, advantages);
+    if (reference != null && config.loss().needsReference()) {
+      experience = experience.withReference(reference.logprobs(episodes));
+    }
     Updated updated = new Updated();
     int answers = config.rollout().answersPerQuestion();
     int questions = episodes.size() / answers;
@@ -98,8 +103,7 @@ final class RolloutUpdate {
       int from = (int) ((long) questions * u / updates) * answers;
       int to = (int) ((long) questions * (u + 1) / updates) * answers;
       double rate = schedule.at(optimizerSteps + u);
-      updated.add(update.step(episodes.subList(from, to), Arrays.copyOfRange(advantages, from, to),
-          refLogprobs == null ? null : refLogprobs.subList(from, to), rate, u == 0), rate);
+      updated.add(update.step(experience.part(from, to), rate, u == 0), rate);
     }
     updated.combine();
     return updated;

@@ -1,13 +1,10 @@
 package io.github.grpo4j.train;
 
-import io.github.grpo4j.backend.TokenLoss;
 import io.github.grpo4j.config.RunConfig;
 import io.github.grpo4j.data.BatchOrder;
 import io.github.grpo4j.eval.RunEvaluation;
 import io.github.grpo4j.memory.MemoryMetrics;
 import io.github.grpo4j.memory.MemoryPlan;
-import io.github.grpo4j.model.LossHead.Inputs;
-import io.github.grpo4j.model.LossHead.Scores;
 import io.github.grpo4j.optim.AdamW;
 import io.github.grpo4j.run.RunDirectory;
 import io.github.grpo4j.run.RunState;
@@ -21,6 +18,7 @@ import io.github.grpo4j.track.Outcome;
 import io.github.grpo4j.track.Tracker;
 import io.github.grpo4j.train.TrainingListener.Phase;
 import io.github.grpo4j.update.GradientPass.Sample;
+import io.github.grpo4j.update.LinearLoss;
 import java.util.Arrays;
 import java.util.List;
 
@@ -103,15 +101,18 @@ public final class SftTrainer implements AutoCloseable {
     int targets = batch.stream().mapToInt(Sample::targets).sum();
     learner.optimizer().prefetch();
     learner.gradients().zero();
-    List<Scores> scores = learner.pass().backward(weighted(batch, targets), TokenLoss.LINEAR, 1, learner.gradients());
+    float[] dLogprob = new float[targets];
+    Arrays.fill(dLogprob, -1f / targets);
+    LinearLoss loss = new LinearLoss(session.backend(), dLogprob, 1);
+    learner.pass().backward(batch, loss, learner.gradients());
     double rate = config.sft().schedule().at(number - 1);
     AdamW.StepResult stepped = learner.optimizer().step(learner.gradients(), rate);
     double seconds = TrainingStep.secondsSince(start);
     int tokens = batch.stream().mapToInt(sample -> sample.ids().length).sum();
 
     Metrics metrics = new Metrics();
-    metrics.put("loss", -sum(scores, true) / targets);
-    metrics.put("entropy", sum(scores, false) / targets);
+    metrics.put("loss", -sum(loss.logprob()) / targets);
+    metrics.put("entropy", sum(loss.entropy()) / targets);
     metrics.put(Metrics.GRAD_NORM, stepped.gradNorm());
     metrics.put(Metrics.LEARNING_RATE, rate);
     metrics.put(Metrics.TRAIN_TOKENS_PER_S, tokens / seconds);
@@ -120,21 +121,10 @@ public final class SftTrainer implements AutoCloseable {
     return before.next(1, tokens, stepped.skipped() ? 1 : 0, metrics.asMap());
   }
 
-  /** The mean over the solutions' tokens as a weight of each of them. */
-  private static List<Sample> weighted(List<Sample> batch, int targets) {
-    return batch.stream().map(sample -> {
-      float[] weight = new float[sample.targets()];
-      Arrays.fill(weight, -1f / targets);
-      return new Sample(sample.ids(), sample.firstTarget(), Inputs.linear(weight));
-    }).toList();
-  }
-
-  private static double sum(List<Scores> scores, boolean logprobs) {
+  private static double sum(float[] values) {
     double sum = 0;
-    for (Scores score : scores) {
-      for (float value : logprobs ? score.logprob() : score.entropy()) {
-        sum += value;
-      }
+    for (float value : values) {
+      sum += value;
     }
     return sum;
   }

@@ -40,7 +40,7 @@ record WorkedSolutions(String sha256, List<Sample> samples) {
       int[] ids = Arrays.copyOf(prompt, prompt.length + solution.length + 1);
       System.arraycopy(solution, 0, ids, prompt.length, solution.length);
       ids[ids.length - 1] = eos;
-      samples.add(new Sample(ids, prompt.length, null));
+      samples.add(new Sample(ids, prompt.length));
     }
     return new WorkedSolutions(solutions.sha256(), samples);
   }

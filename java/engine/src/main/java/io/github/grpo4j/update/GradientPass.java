@@ -4,20 +4,20 @@ import io.github.grpo4j.backend.Arena;
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.Tensor;
-import io.github.grpo4j.backend.TokenLoss;
 import io.github.grpo4j.model.CausalLm;
 import io.github.grpo4j.model.Gradients;
+import io.github.grpo4j.model.HeadLoss;
 import io.github.grpo4j.model.LossHead;
-import io.github.grpo4j.model.LossHead.Inputs;
 import io.github.grpo4j.model.LossHead.Scores;
 import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.PackedBatch;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
- * Forward and backward passes over samples, in packed micro-batches cut by a token budget. Every token's share of the loss
- * comes with it ({@link Inputs#weight}), computed over the whole optimizer step beforehand; so loss and gradient do not
+ * Forward and backward passes over samples, in packed micro-batches cut by a token budget. A micro-batch is a range of the scored tokens of
+ * all samples, end to end. Every token's share of the loss is known over the whole optimizer step beforehand; so loss and gradient do not
  * depend on where the micro-batches are cut, in which order samples come or how they are packed.
  *
  * <p>The prompt of a group goes through the model once a micro-batch, if its samples come one after the other. The budget
@@ -27,10 +27,9 @@ public final class GradientPass implements AutoCloseable {
   /**
    * A sequence of which the tokens from {@code firstTarget} on are scored.
    *
-   * @param ids prompt and answer
-   * @param inputs of the scored tokens; null where only scores are wanted
+   * @param ids prompt and completion
    */
-  public record Sample(int[] ids, int firstTarget, Inputs inputs) {
+  public record Sample(int[] ids, int firstTarget) {
     public Sample {
       if (firstTarget < 1 || firstTarget > ids.length) {
         throw new IllegalArgumentException("a sample of " + ids.length + " tokens cannot be scored from token " + firstTarget
@@ -70,6 +69,10 @@ public final class GradientPass implements AutoCloseable {
         "activations", "training.micro_batch_tokens or training.recompute");
   }
 
+  Backend backend() {
+    return backend;
+  }
+
   /** Bytes of activations and logits that a pass takes. */
   public static long bytes(ModelConfig config, DType dtype, int microBatchTokens, int maxSampleTokens, CausalLm.Recompute recompute) {
     int tokens = Math.max(microBatchTokens, maxSampleTokens);
@@ -78,69 +81,63 @@ public final class GradientPass implements AutoCloseable {
 
   /** Bytes that a pass takes in addition where a reference model runs beside it. */
   public static long referenceBytes(ModelConfig config, DType dtype, int microBatchTokens, int maxSampleTokens) {
-    return bytes(config, dtype, microBatchTokens, maxSampleTokens, CausalLm.Recompute.LAYER);
+    int tokens = Math.max(microBatchTokens, maxSampleTokens);
+    return CausalLm.trainingBytes(config, dtype, tokens, CausalLm.Recompute.LAYER) + LossHead.referenceBytes(config, dtype, tokens);
   }
 
-  /** Adds the gradients of all samples' losses; returns each sample's scores under the present weights. */
-  public List<Scores> backward(List<Sample> samples, TokenLoss loss, float temperature, Gradients gradients) {
-    List<Scores> scores = new ArrayList<>(samples.size());
-    for (MicroBatch batch : MicroBatch.cut(samples, tokenBudget)) {
-      long mark = arena.mark();
-      try {
-        PackedBatch packed = batch.pack(backend, arena, model.config().vocabSize());
-        CausalLm.Activations activations = model.forward(packed, arena, recompute);
-        Tensor dNormed = arena.tensor(model.weights().dtype(), packed.tokens(), model.config().hiddenSize());
-        Scores all = head.backward(
-            activations, dNormed, batch.targetIds(), batch.targets(), batch.inputs(), loss, temperature, gradients, arena);
-        model.backward(activations, dNormed, gradients, arena);
-        batch.split(all, scores);
-      } finally {
-        arena.reset(mark);
-      }
-    }
-    return scores;
+  /** Adds the gradients of all samples' losses. */
+  public void backward(List<Sample> samples, HeadLoss loss, Gradients gradients) {
+    backward(samples, loss, null, gradients);
   }
 
-  /**
-   * The same for any loss: its terms give the derivative of each token on the host.
-   *
-   * @param reference runs beside the model where the exact KL divergence is wanted, else null
-   */
-  List<Scores> backward(List<Sample> samples, TableDerivatives derivatives, ReferencePolicy reference, float temperature, Gradients gradients) {
-    List<Scores> scores = new ArrayList<>(samples.size());
-    for (MicroBatch batch : MicroBatch.cut(samples, tokenBudget)) {
-      long mark = arena.mark();
-      try {
-        PackedBatch packed = batch.pack(backend, arena, model.config().vocabSize());
-        LossHead.Reference beside = reference == null ? null : reference.forward(packed, arena);
-        CausalLm.Activations activations = model.forward(packed, arena, recompute);
-        Tensor dNormed = arena.tensor(model.weights().dtype(), packed.tokens(), model.config().hiddenSize());
-        Scores all = head.backward(activations, dNormed, batch.targetIds(), batch.targets(), derivatives.of(scores.size(), batch.samples()),
-            beside, temperature, gradients, arena);
-        model.backward(activations, dNormed, gradients, arena);
-        batch.split(all, scores);
-      } finally {
-        arena.reset(mark);
-      }
-    }
-    return scores;
+  /** @param reference runs beside the model where the loss looks at its logits; null elsewhere */
+  void backward(List<Sample> samples, HeadLoss loss, ReferencePolicy reference, Gradients gradients) {
+    forEachBatch(samples, (batch, packed, first) -> {
+      LossHead.Reference beside = reference == null ? null : reference.forward(packed, arena);
+      CausalLm.Activations activations = model.forward(packed, arena, recompute);
+      Tensor dNormed = arena.tensor(model.weights().dtype(), packed.tokens(), model.config().hiddenSize());
+      head.backward(activations, dNormed, batch.targetIds(), batch.targets(), first, loss, beside, gradients, arena);
+      model.backward(activations, dNormed, gradients, arena);
+    });
   }
 
-  /** Log-probs and entropies by the training forward pass, without gradients. */
+  /** Log-probs and entropies of each sample by the training forward pass, without gradients. */
   public List<Scores> score(List<Sample> samples, float temperature) {
-    List<Scores> scores = new ArrayList<>(samples.size());
+    int tokens = samples.stream().mapToInt(Sample::targets).sum();
+    Scores all = new Scores(new float[tokens], new float[tokens]);
+    score(samples, temperature, all);
+    List<Scores> each = new ArrayList<>(samples.size());
+    int from = 0;
+    for (Sample sample : samples) {
+      int to = from + sample.targets();
+      each.add(new Scores(Arrays.copyOfRange(all.logprob(), from, to), Arrays.copyOfRange(all.entropy(), from, to)));
+      from = to;
+    }
+    return each;
+  }
+
+  /** The same, end to end. */
+  void score(List<Sample> samples, float temperature, Scores into) {
+    forEachBatch(samples, (batch, packed, first) ->
+        head.score(model.forward(packed, arena, CausalLm.Recompute.LAYER), batch.targetIds(), batch.targets(), temperature, into, first, arena));
+  }
+
+  private interface BatchPass {
+    /** @param first number of the batch's first scored token among those of all samples */
+    void run(MicroBatch batch, PackedBatch packed, int first);
+  }
+
+  private void forEachBatch(List<Sample> samples, BatchPass pass) {
+    int first = 0;
     for (MicroBatch batch : MicroBatch.cut(samples, tokenBudget)) {
       long mark = arena.mark();
       try {
-        PackedBatch packed = batch.pack(backend, arena, model.config().vocabSize());
-        CausalLm.Activations activations = model.forward(packed, arena, CausalLm.Recompute.LAYER);
-        Scores all = head.score(activations, batch.targetIds(), batch.targets(), temperature, arena);
-        batch.split(all, scores);
+        pass.run(batch, batch.pack(backend, arena, model.config().vocabSize()), first);
       } finally {
         arena.reset(mark);
       }
+      first += batch.tokens();
     }
-    return scores;
   }
 
   @Override

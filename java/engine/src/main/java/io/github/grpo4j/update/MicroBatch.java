@@ -2,8 +2,6 @@ package io.github.grpo4j.update;
 
 import io.github.grpo4j.backend.Arena;
 import io.github.grpo4j.backend.Backend;
-import io.github.grpo4j.model.LossHead.Inputs;
-import io.github.grpo4j.model.LossHead.Scores;
 import io.github.grpo4j.model.LossHead.Targets;
 import io.github.grpo4j.model.PackedBatch;
 import io.github.grpo4j.model.PackedBatch.Segment;
@@ -12,7 +10,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
-import java.util.function.Function;
 
 /**
  * Samples that go through the model together. Neighbours with the same prompt, as the answers of a group are, share its rows:
@@ -48,10 +45,6 @@ final class MicroBatch {
       batches.add(batch);
     }
     return batches;
-  }
-
-  List<Sample> samples() {
-    return samples;
   }
 
   private boolean fits(Sample sample, int maxRows) {
@@ -143,33 +136,8 @@ final class MicroBatch {
     return samples.stream().flatMapToInt(s -> Arrays.stream(s.ids(), s.firstTarget(), s.ids().length)).toArray();
   }
 
-  Inputs inputs() {
-    return new Inputs(join(Inputs::weight), join(Inputs::advantage), join(Inputs::oldLogprob), join(Inputs::refLogprob),
-        join(Inputs::clipLow), join(Inputs::clipHigh));
-  }
-
-  /** Null where the samples leave the field out. */
-  private float[] join(Function<Inputs, float[]> field) {
-    if (field.apply(samples.get(0).inputs()) == null) {
-      return null;
-    }
-    float[] joined = new float[samples.stream().mapToInt(Sample::targets).sum()];
-    int offset = 0;
-    for (Sample sample : samples) {
-      float[] values = field.apply(sample.inputs());
-      System.arraycopy(values, 0, joined, offset, values.length);
-      offset += values.length;
-    }
-    return joined;
-  }
-
-  /** Takes the scores of all targets apart, sample by sample. */
-  void split(Scores all, List<Scores> into) {
-    int offset = 0;
-    for (Sample sample : samples) {
-      int end = offset + sample.targets();
-      into.add(new Scores(Arrays.copyOfRange(all.logprob(), offset, end), Arrays.copyOfRange(all.entropy(), offset, end)));
-      offset = end;
-    }
+  /** Scored tokens. */
+  int tokens() {
+    return samples.stream().mapToInt(Sample::targets).sum();
   }
 }

@@ -1,5 +1,7 @@
 package io.github.grpo4j.update;
 
+import java.util.Arrays;
+
 /**
  * How far the training forward pass is from the log-probs that the rollout stored for the same weights. 0 on the CPU; anything
  * else means that the two passes do not compute the same model, and ratios then carry noise.
@@ -16,6 +18,17 @@ public final class MismatchMeter {
       max = Math.max(max, difference);
       sum += difference;
       count++;
+    }
+  }
+
+  /** Adds the tokens of all samples of a step, episode by episode. */
+  void add(StepTable step) {
+    for (int b : step.order()) {
+      if (b < step.samples().size()) {
+        int from = step.table().starts[b];
+        int to = step.table().starts[b + 1];
+        add(Arrays.copyOfRange(step.table().newLogprob, from, to), Arrays.copyOfRange(step.table().oldLogprob, from, to));
+      }
     }
   }
 

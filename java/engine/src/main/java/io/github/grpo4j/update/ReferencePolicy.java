@@ -44,7 +44,7 @@ public final class ReferencePolicy implements AutoCloseable {
 
   /** Of each episode's tokens. */
   public List<float[]> logprobs(List<Episode> episodes) {
-    return pass.score(episodes.stream().map(episode -> PolicyUpdate.sampleOf(episode, null)).toList(), temperature).stream()
+    return pass.score(episodes.stream().map(StepTable::sampleOf).toList(), temperature).stream()
         .map(Scores::logprob).toList();
   }
 

@@ -68,7 +68,7 @@ class DecodeParityTest {
   private static void assertScores(GradientPass pass, List<Episode> episodes, float temperature) {
     List<Sample> samples = episodes.stream().map(episode -> new Sample(
         IntStream.concat(Arrays.stream(episode.promptIds()), Arrays.stream(episode.tokenIds())).toArray(),
-        episode.promptIds().length, null)).toList();
+        episode.promptIds().length)).toList();
     List<Scores> scores = pass.score(samples, temperature);
     for (int i = 0; i < episodes.size(); i++) {
       Episode episode = episodes.get(i);

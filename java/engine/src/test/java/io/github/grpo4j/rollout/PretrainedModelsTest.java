@@ -72,7 +72,7 @@ class PretrainedModelsTest {
       int[] encoded = tokenizer.encode(golden.path("prompt").asText() + golden.path("solution").asText());
       assertArrayEquals(Arrays.copyOf(ids, ids.length - 1), encoded);
       assertEquals(end, ids[ids.length - 1]);
-      Scores scores = pass.score(List.of(new Sample(ids, 1, null)), 1).get(0);
+      Scores scores = pass.score(List.of(new Sample(ids, 1)), 1).get(0);
       assertMaxAbs("log-probs", doubles(golden.path("logprobs")), scores.logprob(), 1e-4);
 
       List<String> problems = Files.readAllLines(directory.resolve("test.jsonl")).subList(0, golden.path("greedy").size());

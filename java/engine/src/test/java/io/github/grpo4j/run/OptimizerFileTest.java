@@ -9,10 +9,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.Tensor;
-import io.github.grpo4j.backend.TokenLoss;
 import io.github.grpo4j.model.CausalLm.Recompute;
 import io.github.grpo4j.model.Gradients;
-import io.github.grpo4j.model.LossHead.Inputs;
 import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelConfig.Family;
 import io.github.grpo4j.model.ModelFormatException;
@@ -25,6 +23,7 @@ import io.github.grpo4j.testing.NdArray;
 import io.github.grpo4j.testing.OpenModel;
 import io.github.grpo4j.update.GradientPass;
 import io.github.grpo4j.update.GradientPass.Sample;
+import io.github.grpo4j.update.LinearLoss;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -210,8 +209,8 @@ class OptimizerFileTest {
       for (int step = 0; step < steps; step++) {
         optimizer.prefetch();
         gradients.zero();
-        pass.backward(List.of(new Sample(new int[] {1, 5, 9, 70, 3}, 1, Inputs.linear(new float[] {-1, -2, 1, -1}))),
-            TokenLoss.LINEAR, 1, gradients);
+        pass.backward(List.of(new Sample(new int[] {1, 5, 9, 70, 3}, 1)),
+            new LinearLoss(open.backend(), new float[] {-1, -2, 1, -1}, 1), gradients);
         optimizer.step(gradients, 1e-2);
       }
     }

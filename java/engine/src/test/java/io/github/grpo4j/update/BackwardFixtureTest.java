@@ -7,11 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.grpo4j.backend.DType;
-import io.github.grpo4j.backend.TokenLoss;
 import io.github.grpo4j.model.CausalLm.Recompute;
 import io.github.grpo4j.model.Gradients;
-import io.github.grpo4j.model.LossHead.Inputs;
-import io.github.grpo4j.model.LossHead.Scores;
 import io.github.grpo4j.model.safetensors.SafetensorsFile;
 import io.github.grpo4j.optim.AdamW;
 import io.github.grpo4j.testing.Fixtures;
@@ -19,7 +16,6 @@ import io.github.grpo4j.testing.NdArray;
 import io.github.grpo4j.testing.OpenModel;
 import io.github.grpo4j.update.GradientPass.Sample;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -60,12 +56,11 @@ class BackwardFixtureTest {
         AdamW optimizer = new AdamW(open.backend(), open.weights(), new AdamW.Settings(0.9, 0.999, 1e-8, 0, true, 1))) {
       List<int[]> sequences = OpenModel.sequences(golden);
       List<int[]> masks = OpenModel.split(golden.ints("label_mask"), golden.ints("cu_seqlens"));
-      List<Sample> samples = samples(sequences, masks);
-      List<Scores> scores = pass.backward(samples, TokenLoss.LINEAR, 1, gradients);
+      LinearLoss loss = new LinearLoss(open.backend(), derivatives(masks), 1);
+      pass.backward(sequences.stream().map(ids -> new Sample(ids, 1)).toList(), loss, gradients);
       if (dtype == DType.F32) {
-        double[] logprobs = scores.stream().flatMapToDouble(s -> Arrays.stream(doubles(s.logprob()))).toArray();
-        assertMaxAbs(name + " logprob", golden.doubles("logprob_f64"), logprobs, 1e-4);
-        assertRelative(name + " loss", golden.doubles("loss"), new double[] {loss(samples, scores)}, 1e-6);
+        assertMaxAbs(name + " logprob", golden.doubles("logprob_f64"), doubles(loss.logprob()), 1e-4);
+        assertRelative(name + " loss", golden.doubles("loss"), new double[] {loss(derivatives(masks), loss.logprob())}, 1e-6);
         double norm = optimizer.step(gradients, 0).gradNorm();
         assertRelative(name + " grad_norm", golden.doubles("grad_norm"), new double[] {norm}, 1e-5);
       }
@@ -106,29 +101,25 @@ class BackwardFixtureTest {
     return new ObjectMapper().readTree(file.metadata().get("info"));
   }
 
-  /** Minus the mean log-prob of the targets whose mask is 1: d loss / d log-prob is -1 / count there. */
-  private static List<Sample> samples(List<int[]> sequences, List<int[]> masks) {
+  /** Of minus the mean log-prob of the targets whose mask is 1: d loss / d log-prob is -1 / count there. */
+  private static float[] derivatives(List<int[]> masks) {
     int count = masks.stream().mapToInt(mask -> Arrays.stream(mask, 1, mask.length).sum()).sum();
-    List<Sample> samples = new ArrayList<>();
-    for (int b = 0; b < sequences.size(); b++) {
-      float[] weight = new float[sequences.get(b).length - 1];
-      for (int t = 0; t < weight.length; t++) {
-        weight[t] = masks.get(b)[t + 1] == 1 ? -1f / count : 0;
+    float[] derivatives = new float[masks.stream().mapToInt(mask -> mask.length - 1).sum()];
+    int next = 0;
+    for (int[] mask : masks) {
+      for (int t = 1; t < mask.length; t++) {
+        derivatives[next++] = mask[t] == 1 ? -1f / count : 0;
       }
-      samples.add(new Sample(sequences.get(b), 1, Inputs.linear(weight)));
     }
-    return samples;
+    return derivatives;
   }
 
-  private static double loss(List<Sample> samples, List<Scores> scores) {
+  private static double loss(float[] derivatives, float[] logprob) {
     double sum = 0;
     int count = 0;
-    for (int b = 0; b < samples.size(); b++) {
-      float[] weight = samples.get(b).inputs().weight();
-      for (int t = 0; t < weight.length; t++) {
-        sum -= weight[t] == 0 ? 0 : scores.get(b).logprob()[t];
-        count += weight[t] == 0 ? 0 : 1;
-      }
+    for (int t = 0; t < derivatives.length; t++) {
+      sum -= derivatives[t] == 0 ? 0 : logprob[t];
+      count += derivatives[t] == 0 ? 0 : 1;
     }
     return sum / count;
   }

@@ -77,7 +77,7 @@ class MicroBatchTest {
     List<Sample> samples = new ArrayList<>();
     for (int i = 0; i < 40; i++) {
       ids[20] = 50 + i;
-      samples.add(new Sample(ids.clone(), 20, null));
+      samples.add(new Sample(ids.clone(), 20));
     }
     for (int budget : new int[] {20, 21, 30, 40, 60}) {
       packed(samples, budget, (device, batches) -> {
@@ -102,6 +102,6 @@ class MicroBatchTest {
   }
 
   private static Sample sample(int firstTarget, int... ids) {
-    return new Sample(ids, firstTarget, null);
+    return new Sample(ids, firstTarget);
   }
 }

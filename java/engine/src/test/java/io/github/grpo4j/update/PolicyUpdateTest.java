@@ -4,6 +4,7 @@ import static io.github.grpo4j.testing.Accuracy.assertRelative;
 import static io.github.grpo4j.testing.Accuracy.assertSameBits;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.grpo4j.backend.DType;
@@ -47,6 +48,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -66,7 +68,7 @@ class PolicyUpdateTest {
     try (Run run = new Run(dtype, PLAIN, 40)) {
       List<Episode> episodes = run.draw();
       double[] advantages = advantages(episodes.size());
-      PolicyUpdate.Result first = run.update.step(episodes, advantages, null, RATE, true);
+      PolicyUpdate.Result first = run.update.step(Experience.of(episodes, advantages), RATE, true);
       assertEquals(0, first.mismatch().max(), "decoding and training agree to the bit");
       assertFalse(first.mismatch().isEmpty());
       assertEquals(0, first.metrics().toMap().get("clip_ratio/region_mean"));
@@ -74,9 +76,9 @@ class PolicyUpdateTest {
       assertTrue(first.optimizer().gradNorm() > 0);
       assertEquals(trained(episodes, advantages), first.trainedTokens());
       for (int i = 0; i < 5; i++) {
-        run.update.step(episodes, advantages, null, RATE, false);
+        run.update.step(Experience.of(episodes, advantages), RATE, false);
       }
-      Map<String, Double> later = run.update.step(episodes, advantages, null, RATE, false).metrics().toMap();
+      Map<String, Double> later = run.update.step(Experience.of(episodes, advantages), RATE, false).metrics().toMap();
       assertTrue(later.get("loss") < first.metrics().loss(), "the loss falls on the batch that is trained on");
       assertTrue(later.get("clip_ratio/region_mean") > 0, "ratios left the bounds");
     }
@@ -155,7 +157,7 @@ class PolicyUpdateTest {
     try (Run run = new Run(DType.F32, PLAIN, 100)) {
       List<Episode> episodes = run.draw();
       double[] advantages = advantages(episodes.size());
-      PolicyUpdate.Result result = run.update.step(episodes, advantages, null, RATE, true);
+      PolicyUpdate.Result result = run.update.step(Experience.of(episodes, advantages), RATE, true);
       norm = result.optimizer().gradNorm();
       metrics = result.metrics().toMap();
       assertTrue(result.trainedTokens() < episodes.stream().mapToLong(Episode::totalTokens).sum());
@@ -165,8 +167,8 @@ class PolicyUpdateTest {
         PLAIN.aggregation());
     try (Run run = new Run(DType.F32, all, 100)) {
       List<Episode> episodes = run.draw();
-      PolicyUpdate.Result result = run.update.step(
-          episodes, advantages(episodes.size()), episodes.stream().map(Episode::logprobs).toList(), RATE, true);
+      Experience experience = Experience.of(episodes, advantages(episodes.size())).withReference(episodes.stream().map(Episode::logprobs).toList());
+      PolicyUpdate.Result result = run.update.step(experience, RATE, true);
       assertEquals(episodes.stream().mapToLong(Episode::totalTokens).sum(), result.trainedTokens());
       assertEquals(norm, result.optimizer().gradNorm(), 1e-6 * norm);
       for (String key : List.of("loss", "entropy", "clip_ratio/region_mean")) {
@@ -180,7 +182,7 @@ class PolicyUpdateTest {
     try (Run run = new Run(DType.F32, PLAIN, 100)) {
       Map<String, NdArray> before = run.open.readWeights();
       List<Episode> episodes = run.draw();
-      PolicyUpdate.Result result = run.update.step(episodes, new double[episodes.size()], null, RATE, true);
+      PolicyUpdate.Result result = run.update.step(Experience.of(episodes, new double[episodes.size()]), RATE, true);
       assertEquals(0, result.optimizer().gradNorm());
       assertEquals(0, result.trainedTokens());
       assertTrue(result.mismatch().isEmpty());
@@ -195,12 +197,79 @@ class PolicyUpdateTest {
       List<Episode> episodes = run.draw();
       double[] advantages = advantages(episodes.size());
       advantages[1] = Double.NaN;
-      PolicyUpdate.Result result = run.update.step(episodes, advantages, null, RATE, true);
+      PolicyUpdate.Result result = run.update.step(Experience.of(episodes, advantages), RATE, true);
       assertTrue(result.optimizer().skipped());
       assertEquals(0, run.optimizer.stepCount());
       assertSame(before, run.open.readWeights());
       advantages[1] = 1;
-      assertFalse(run.update.step(episodes, advantages, null, RATE, true).optimizer().skipped());
+      assertFalse(run.update.step(Experience.of(episodes, advantages), RATE, true).optimizer().skipped());
+    }
+  }
+
+  /** Not in the normalisers, the loss, the gradient nor the metrics: with or without it, every bit is the same. */
+  @ParameterizedTest
+  @MethodSource("losses")
+  void aMaskedEpisodeChangesNothing(LossPipeline loss) {
+    Map<String, NdArray> expected = null;
+    Map<String, Double> metrics = null;
+    for (boolean with : new boolean[] {false, true}) {
+      try (Run run = new Run(DType.F32, loss, 60)) {
+        List<Episode> episodes = run.draw();
+        int[] kept = with ? IntStream.range(0, episodes.size()).toArray() : without(episodes.size(), 3, 5);
+        List<Episode> given = Arrays.stream(kept).mapToObj(episodes::get).toList();
+        boolean[] masked = new boolean[kept.length];
+        if (with) {
+          masked[3] = true;
+          masked[5] = true;
+        }
+        double[] all = advantages(episodes.size());
+        Experience experience = Experience.of(given, Arrays.stream(kept).mapToDouble(i -> all[i]).toArray())
+            .withMasked(masked).withReference(given.stream().map(Episode::logprobs).toList());
+        PolicyUpdate.Result result = run.update.step(experience, RATE, true);
+        Map<String, NdArray> gradient = run.open.readByFileName(run.gradients::of);
+        if (!with) {
+          expected = gradient;
+          metrics = result.metrics().toMap();
+        } else {
+          assertSame(expected, gradient);
+          assertEquals(metrics, result.metrics().toMap());
+        }
+      }
+    }
+  }
+
+  private static int[] without(int count, int... left) {
+    return IntStream.range(0, count).filter(i -> Arrays.stream(left).noneMatch(l -> l == i)).toArray();
+  }
+
+  @Test
+  void nothingButMaskedEpisodesLeavesTheStepOut() {
+    try (Run run = new Run(DType.F32, PLAIN, 100)) {
+      Map<String, NdArray> before = run.open.readWeights();
+      List<Episode> episodes = run.draw();
+      boolean[] masked = new boolean[episodes.size()];
+      Arrays.fill(masked, true);
+      PolicyUpdate.Result result = run.update.step(Experience.of(episodes, advantages(episodes.size())).withMasked(masked), RATE, true);
+      assertTrue(result.optimizer().skipped());
+      assertNull(result.metrics());
+      assertEquals(0, run.optimizer.stepCount());
+      assertSame(before, run.open.readWeights());
+    }
+  }
+
+  /** A stored log-prob that is no number costs its token. */
+  @Test
+  void aBrokenTokenIsDropped() {
+    try (Run run = new Run(DType.F32, PLAIN, 100)) {
+      List<Episode> episodes = new ArrayList<>(run.draw());
+      Episode e = episodes.get(0);
+      float[] broken = e.logprobs().clone();
+      broken[0] = Float.NaN;
+      episodes.set(0, new Episode(e.problem(), e.answer(), e.promptIds(), e.tokenIds(), broken, e.entropies(), FinishReason.EOS, ""));
+      PolicyUpdate.Result result = run.update.step(Experience.of(episodes, advantages(episodes.size())), RATE, false);
+      assertFalse(result.optimizer().skipped());
+      assertEquals(1.0, result.metrics().toMap().get("tokens_dropped"));
+      assertTrue(Double.isFinite(result.metrics().loss()));
     }
   }
 
@@ -284,8 +353,8 @@ class PolicyUpdateTest {
       if (shuffle) {
         Collections.shuffle(order, new Random(4));
       }
-      return update.step(order.stream().map(episodes::get).toList(), order.stream().mapToDouble(i -> all[i]).toArray(),
-          order.stream().map(references::get).toList(), RATE, false);
+      return update.step(Experience.of(order.stream().map(episodes::get).toList(), order.stream().mapToDouble(i -> all[i]).toArray())
+          .withReference(order.stream().map(references::get).toList()), RATE, false);
     }
 
     @Override

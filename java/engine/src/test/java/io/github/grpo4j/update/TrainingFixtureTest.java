@@ -9,7 +9,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.grpo4j.backend.DType;
-import io.github.grpo4j.backend.TokenLoss;
 import io.github.grpo4j.episode.Episode;
 import io.github.grpo4j.episode.FinishReason;
 import io.github.grpo4j.grpo.loss.ImportanceLevel;
@@ -22,7 +21,6 @@ import io.github.grpo4j.grpo.loss.term.KlTerm;
 import io.github.grpo4j.grpo.loss.term.PolicyTerm;
 import io.github.grpo4j.model.CausalLm.Recompute;
 import io.github.grpo4j.model.Gradients;
-import io.github.grpo4j.model.LossHead.Inputs;
 import io.github.grpo4j.model.LossHead.Scores;
 import io.github.grpo4j.model.safetensors.SafetensorsFile;
 import io.github.grpo4j.optim.AdamW;
@@ -56,18 +54,16 @@ class TrainingFixtureTest {
     try (SafetensorsFile golden = Fixtures.open(name); Run run = new Run(golden)) {
       List<int[]> sequences = OpenModel.sequences(golden);
       int targets = sequences.stream().mapToInt(s -> s.length - 1).sum();
-      List<Sample> samples = new ArrayList<>();
-      for (int[] sequence : sequences) {
-        float[] weight = new float[sequence.length - 1];
-        Arrays.fill(weight, -1f / targets);
-        samples.add(new Sample(sequence, 1, Inputs.linear(weight)));
-      }
+      List<Sample> samples = sequences.stream().map(sequence -> new Sample(sequence, 1)).toList();
+      float[] derivatives = new float[targets];
+      Arrays.fill(derivatives, -1f / targets);
       double[] losses = golden.doubles("losses");
       double[] gradNorms = golden.doubles("grad_norms");
       for (int step = 0; step < losses.length; step++) {
         run.gradients.zero();
-        List<Scores> scores = run.pass.backward(samples, TokenLoss.LINEAR, 1, run.gradients);
-        double loss = -scores.stream().flatMapToDouble(s -> Arrays.stream(BackwardFixtureTest.doubles(s.logprob()))).sum() / targets;
+        LinearLoss linear = new LinearLoss(run.open.backend(), derivatives, 1);
+        run.pass.backward(samples, linear, run.gradients);
+        double loss = -Arrays.stream(BackwardFixtureTest.doubles(linear.logprob())).sum() / targets;
         AdamW.StepResult result = run.optimizer.step(run.gradients, run.info.path("lr").asDouble());
         assertRelative(name + " loss of step " + step, new double[] {losses[step]}, new double[] {loss}, 1e-4);
         assertRelative(name + " grad_norm of step " + step, new double[] {gradNorms[step]}, new double[] {result.gradNorm()}, 1e-3);
@@ -96,13 +92,13 @@ class TrainingFixtureTest {
       for (int step = 0; step < json.path("iterations").size(); step++) {
         String what = name + " step " + step + " ";
         List<Scores> scores = run.pass.score(
-            episodes.stream().map(episode -> PolicyUpdate.sampleOf(episode, null)).toList(), temperature);
+            episodes.stream().map(StepTable::sampleOf).toList(), temperature);
         for (int b = 0; b < scores.size(); b++) {
           int length = scores.get(b).logprob().length;
           assertMaxAbs(what + "logps", row(golden, "it" + step + ".logps", b, length), scores.get(b).logprob(), 1e-4);
           assertMaxAbs(what + "entropy", row(golden, "it" + step + ".entropy", b, length), scores.get(b).entropy(), 1e-4);
         }
-        PolicyUpdate.Result result = update.step(episodes, advantages, reference, json.path("lr").asDouble(), step == 0);
+        PolicyUpdate.Result result = update.step(Experience.of(episodes, advantages).withReference(reference), json.path("lr").asDouble(), step == 0);
         Map<String, Double> metrics = result.metrics().toMap();
         JsonNode expected = json.path("iterations").get(step);
         expected.fields().forEachRemaining(entry -> {

@@ -17,6 +17,7 @@ public final class LossMetrics {
 
   private enum Kind {
     SUM,
+    COUNT,
     MEAN,
     MIN,
     MAX
@@ -63,6 +64,13 @@ public final class LossMetrics {
     }
   }
 
+  /** Adds to a number of events, which also adds up over several optimizer steps. */
+  public void count(String name, long events) {
+    if (keeps) {
+      of(name, Kind.COUNT).sum += events;
+    }
+  }
+
   /** Adds {@code sum} over {@code count} items to a mean. */
   public void mean(String name, double sum, double count) {
     if (keeps) {
@@ -99,7 +107,7 @@ public final class LossMetrics {
     return values.containsKey("loss") ? values.get("loss").result() : 0;
   }
 
-  /** Metrics of several optimizer steps as one row: extremes are those of all steps, everything else is the mean over the steps. */
+  /** Metrics of several optimizer steps as one row: extremes are those of all steps, events are counted together, everything else is the mean over the steps. */
   public static Map<String, Double> combined(List<LossMetrics> steps) {
     Map<String, List<Value>> byName = new LinkedHashMap<>();
     for (LossMetrics step : steps) {
@@ -114,14 +122,17 @@ public final class LossMetrics {
     return switch (values.get(0).kind) {
       case MIN -> values.stream().mapToDouble(Value::result).min().orElse(0);
       case MAX -> values.stream().mapToDouble(Value::result).max().orElse(0);
-      default -> {
-        double sum = 0;
-        for (Value value : values) {
-          sum += value.result();
-        }
-        yield sum / steps;
-      }
+      case COUNT -> sum(values);
+      default -> sum(values) / steps;
     };
+  }
+
+  private static double sum(List<Value> values) {
+    double sum = 0;
+    for (Value value : values) {
+      sum += value.result();
+    }
+    return sum;
   }
 
   private Value of(String name, Kind kind) {

@@ -1,5 +1,6 @@
 package io.github.grpo4j.grpo.loss;
 
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 
@@ -32,21 +33,40 @@ public record LossPipeline(List<LossTerm> terms, Aggregation aggregation) {
     return terms.stream().anyMatch(LossTerm::ignoresAdvantage);
   }
 
-  /** Derivatives of some tokens: whole sequences, or with scope TOKEN any tokens. What was added for them before is forgotten. */
+  /**
+   * Derivatives of the tokens {@code [from, to)}, whose columns of the model are filled in: whole sequences, or with scope TOKEN any tokens.
+   * What was added for them before is forgotten.
+   */
   public void derivatives(TokenTable table, int from, int to) {
+    int sequence = table.sequenceOf(from);
+    for (int begin = from; begin < to; sequence++) {
+      int end = Math.min(to, table.starts[sequence + 1]);
+      add(table, begin, end, LossMetrics.NONE);
+      begin = end;
+    }
+  }
+
+  private void add(TokenTable table, int from, int to, LossMetrics metrics) {
+    table.leaveOutBroken(from, to);
     table.clear(from, to);
-    terms.forEach(term -> term.add(table, from, to, LossMetrics.NONE));
+    terms.forEach(term -> term.add(table, from, to, metrics));
   }
 
   /** Loss, derivatives and metrics of a whole table, whose columns of the model are filled in. */
   public LossMetrics evaluate(TokenTable table) {
+    int[] order = new int[table.sequences()];
+    Arrays.setAll(order, b -> b);
+    return evaluate(table, order);
+  }
+
+  /** @param order in which the sequences are summed: the last bits of sums depend on it */
+  public LossMetrics evaluate(TokenTable table, int[] order) {
     LossMetrics metrics = new LossMetrics();
     double total = 0;
-    for (int b = 0; b < table.sequences(); b++) {
+    for (int b : order) {
       int from = table.starts[b];
       int to = table.starts[b + 1];
-      table.clear(from, to);
-      terms.forEach(term -> term.add(table, from, to, metrics));
+      add(table, from, to, metrics);
       double loss = 0;
       double entropy = 0;
       int tokens = 0;
@@ -62,6 +82,9 @@ public record LossPipeline(List<LossTerm> terms, Aggregation aggregation) {
     }
     metrics.sum("loss", total);
     metrics.addIfPresent("policy_loss", total);
+    if (table.dropped() > 0) {
+      metrics.count("tokens_dropped", table.dropped());
+    }
     return metrics;
   }
 }

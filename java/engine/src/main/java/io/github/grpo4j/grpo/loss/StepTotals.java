@@ -4,7 +4,7 @@ import io.github.grpo4j.grpo.credit.grouping.LengthBuckets;
 import java.util.Arrays;
 
 /**
- * What normalisers are made of: sums over all sequences of an optimizer step that are in the loss. They add up over micro-batches and over
+ * What normalisers are made of: sums over all sequences of an optimizer step that are in the loss, so masked ones are not here. They add up over micro-batches and over
  * processes, and are divided by once, at the end.
  *
  * @param sequences in the loss, those without loss tokens included
@@ -18,29 +18,26 @@ public record StepTotals(long sequences, long tokens, long[] bucketTokens, int m
    *
    * @param starts {@code [N + 1]} offsets of the sequences
    * @param lossMask {@code [T]} tokens that are trained on; null: all
-   * @param masked {@code [N]} sequences that are in no loss and no normaliser; null: none
    * @param buckets {@code [N]} length buckets; null: all in one
    */
-  public static StepTotals of(int[] starts, boolean[] lossMask, boolean[] masked, int[] buckets, int maxTokens) {
+  public static StepTotals of(int[] starts, boolean[] lossMask, int[] buckets, int maxTokens) {
     long sequences = 0;
     long tokens = 0;
     long[] bucketTokens = new long[LengthBuckets.COUNT];
     for (int b = 0; b + 1 < starts.length; b++) {
-      if (masked == null || !masked[b]) {
-        int lossTokens = lossTokens(starts, b, lossMask);
-        sequences++;
-        tokens += lossTokens;
-        bucketTokens[buckets == null ? 0 : buckets[b]] += lossTokens;
-      }
+      int lossTokens = lossTokens(starts, b, lossMask);
+      sequences++;
+      tokens += lossTokens;
+      bucketTokens[buckets == null ? 0 : buckets[b]] += lossTokens;
     }
     return new StepTotals(sequences, tokens, bucketTokens, maxTokens);
   }
 
   /** The weight of every token {@code [T]}, 0 where it is not in the loss; arguments as in {@link #of}. */
-  public float[] weights(Aggregation aggregation, int[] starts, boolean[] lossMask, boolean[] masked, int[] buckets) {
+  public float[] weights(Aggregation aggregation, int[] starts, boolean[] lossMask, int[] buckets) {
     float[] weights = new float[starts[starts.length - 1]];
     for (int b = 0; b + 1 < starts.length; b++) {
-      int lossTokens = masked != null && masked[b] ? 0 : lossTokens(starts, b, lossMask);
+      int lossTokens = lossTokens(starts, b, lossMask);
       float weight = lossTokens == 0 ? 0 : (float) aggregation.weight(lossTokens, buckets == null ? 0 : buckets[b], this);
       for (int t = starts[b]; t < starts[b + 1]; t++) {
         weights[t] = lossMask == null || lossMask[t] ? weight : 0;

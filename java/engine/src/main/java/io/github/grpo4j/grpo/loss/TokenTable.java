@@ -38,10 +38,11 @@ public final class TokenTable {
   public final float[] dExactKl;
   /** Loss of each token, not weighted. */
   public final double[] tokenLoss;
+  private int dropped;
 
   /**
    * @param starts {@code [N + 1]}
-   * @param oldLogprob, refLogprob may be null
+   * @param oldLogprob, refLogprob may be null; a token where one is not finite is left out, so its weight becomes 0
    * @param exactKl whether the column is needed
    */
   public TokenTable(int[] starts, float[] oldLogprob, float[] refLogprob, float[] advantage, float[] weight, boolean exactKl) {
@@ -58,6 +59,60 @@ public final class TokenTable {
     this.dEntropy = new float[tokens];
     this.dExactKl = exactKl ? new float[tokens] : null;
     this.tokenLoss = new double[tokens];
+    boolean[] usable = usable(tokens, oldLogprob, refLogprob);
+    for (int t = 0; t < tokens; t++) {
+      if (!usable[t]) {
+        drop(t);
+      }
+    }
+  }
+
+  /**
+   * Which tokens can be in a loss {@code [T]}: not those with a log-prob that is no finite number. A normaliser must leave them out, too.
+   *
+   * @param columns of log-probs; null where there is none
+   */
+  public static boolean[] usable(int tokens, float[]... columns) {
+    boolean[] usable = new boolean[tokens];
+    Arrays.fill(usable, true);
+    for (float[] column : columns) {
+      for (int t = 0; column != null && t < tokens; t++) {
+        usable[t] &= Float.isFinite(column[t]);
+      }
+    }
+    return usable;
+  }
+
+  private void drop(int t) {
+    weight[t] = 0;
+    dropped++;
+  }
+
+  /** Takes tokens out of the loss whose scores by the model are no finite numbers, and counts them. */
+  void leaveOutBroken(int from, int to) {
+    for (int t = from; t < to; t++) {
+      if (weight[t] != 0 && !(Float.isFinite(newLogprob[t]) && Float.isFinite(entropy[t]))) {
+        drop(t);
+      }
+    }
+  }
+
+  /** Tokens that were taken out of the loss because a log-prob of theirs is no finite number. */
+  public int dropped() {
+    return dropped;
+  }
+
+  /** The sequence that a token belongs to. */
+  int sequenceOf(int token) {
+    int found = Arrays.binarySearch(starts, token);
+    if (found < 0) {
+      return -found - 2;
+    }
+    // Of the sequences that start here all but the last are empty.
+    while (found + 1 < starts.length - 1 && starts[found + 1] == token) {
+      found++;
+    }
+    return found;
   }
 
   public int sequences() {

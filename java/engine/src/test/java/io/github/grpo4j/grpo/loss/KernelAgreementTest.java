@@ -73,7 +73,7 @@ class KernelAgreementTest {
       mask[t] = t % 9 != 4;
       advantage[t] = t < STARTS[1] ? 1.2f : t < STARTS[2] ? -0.8f : -1.1f;
     }
-    float[] weight = StepTotals.of(STARTS, mask, null, null, 32).weights(pipeline.aggregation(), STARTS, mask, null, null);
+    float[] weight = StepTotals.of(STARTS, mask, null, 32).weights(pipeline.aggregation(), STARTS, mask, null);
     try (TestDevice device = TestDevice.cpu(2)) {
       Backend backend = device.backend();
       Tensor ids = device.ints(targets);

@@ -128,51 +128,45 @@ class LossPipelineTest {
     }
   }
 
-  /** A masked sequence is in no normaliser, no loss and no metric: with or without it, everything else has the same bits. */
+  /** A token of which any log-prob is no number leaves loss, gradient and metrics, and is counted. */
   @Test
-  void aMaskedSequenceChangesNothing() {
-    for (LossPipeline pipeline : aggregated()) {
-      TokenTable without = masked(pipeline, false);
-      TokenTable with = masked(pipeline, true);
-      Map<String, Double> expected = pipeline.evaluate(without).toMap();
-      assertEquals(expected, pipeline.evaluate(with).toMap(), pipeline.toString());
-      assertArrayEquals(without.dLogprob, Arrays.copyOf(with.dLogprob, without.tokens()));
-      assertArrayEquals(without.weight, Arrays.copyOf(with.weight, without.tokens()));
-      for (int t = without.tokens(); t < with.tokens(); t++) {
-        assertEquals(0, with.weight[t]);
-        assertEquals(0, with.dLogprob[t]);
-        assertEquals(0, with.dEntropy[t]);
-      }
+  void brokenTokensAreDroppedAndCounted() {
+    LossPipeline pipeline = LossTables.pipeline(new PpoClip(), new K3(0.1, true, KlPenalty.Where.LOSS), 0.01, new TokenMean());
+    float[] old = {-1, Float.NaN, -1, -1, -1};
+    float[] ref = {-1, -1, Float.NEGATIVE_INFINITY, -1, -1};
+    int[] starts = {0, 3, 5};
+    boolean[] usable = TokenTable.usable(5, old, ref);
+    assertArrayEquals(new boolean[] {true, false, false, true, true}, usable);
+    float[] weight = StepTotals.of(starts, usable, null, 0).weights(pipeline.aggregation(), starts, usable, null);
+    TokenTable table = new TokenTable(starts, old, ref, new float[] {1, 1, 1, -1, -1}, weight, false);
+    Arrays.fill(table.newLogprob, -0.9f);
+    assertEquals(2.0, pipeline.evaluate(table).toMap().get("tokens_dropped"));
+    table.newLogprob[4] = Float.NaN;
+    LossMetrics metrics = pipeline.evaluate(table);
+    assertEquals(3.0, metrics.toMap().get("tokens_dropped"), "counted once, however often it is looked at");
+    assertEquals(3.0, pipeline.evaluate(table).toMap().get("tokens_dropped"));
+    assertTrue(Double.isFinite(metrics.loss()));
+    assertEquals(1f / 3, table.weight[0]);
+    for (int t : new int[] {1, 2, 4}) {
+      assertEquals(0, table.dLogprob[t]);
+      assertEquals(0, table.weight[t]);
     }
   }
 
-  /** Two sequences, and a third one that is masked. */
-  private static TokenTable masked(LossPipeline pipeline, boolean third) {
-    int[] starts = third ? new int[] {0, 2, 5, 9} : new int[] {0, 2, 5};
-    int n = starts.length - 1;
-    int tokens = starts[n];
-    boolean[] masked = new boolean[n];
-    int[] buckets = new int[n];
-    buckets[1] = 1;
-    if (third) {
-      masked[2] = true;
-      buckets[2] = 2;
+  @Test
+  void severalUpdatesBecomeOneRow() {
+    LossMetrics first = new LossMetrics();
+    LossMetrics second = new LossMetrics();
+    for (LossMetrics step : List.of(first, second)) {
+      double k = step == first ? 1 : 3;
+      step.sum("loss", k);
+      step.mean("kl", k, 2);
+      step.min("clip_ratio/low_min", k);
+      step.max("clip_ratio/high_max", k);
     }
-    float[] old = new float[tokens];
-    float[] ref = new float[tokens];
-    float[] advantage = new float[tokens];
-    for (int t = 0; t < tokens; t++) {
-      old[t] = -1 - 0.1f * t;
-      ref[t] = -1.2f;
-      advantage[t] = t < 2 ? 1 : -1;
-    }
-    TokenTable table = new TokenTable(starts, old, ref, advantage,
-        StepTotals.of(starts, null, masked, buckets, 8).weights(pipeline.aggregation(), starts, null, masked, buckets), true);
-    for (int t = 0; t < tokens; t++) {
-      table.newLogprob[t] = -1.1f + 0.05f * t;
-      table.entropy[t] = 0.5f;
-    }
-    return table;
+    second.count("tokens_dropped", 5);
+    assertEquals(Map.of("loss", 2.0, "kl", 1.0, "clip_ratio/low_min", 1.0, "clip_ratio/high_max", 3.0, "tokens_dropped", 5.0),
+        LossMetrics.combined(List.of(first, second)));
   }
 
   @Test

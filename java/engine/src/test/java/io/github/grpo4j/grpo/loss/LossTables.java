@@ -96,8 +96,8 @@ final class LossTables {
       mask[t] = t != 8 && t != 17;
     }
     int[] buckets = {0, 0, 1, 0, 0, 2};
-    StepTotals totals = StepTotals.of(starts, mask, null, buckets, 32);
-    TokenTable table = new TokenTable(starts, old, ref, advantage, totals.weights(aggregation, starts, mask, null, buckets), true);
+    StepTotals totals = StepTotals.of(starts, mask, buckets, 32);
+    TokenTable table = new TokenTable(starts, old, ref, advantage, totals.weights(aggregation, starts, mask, buckets), true);
     for (int t = 0; t < tokens; t++) {
       table.newLogprob[t] = drawn[t];
       table.entropy[t] = random.nextFloat();

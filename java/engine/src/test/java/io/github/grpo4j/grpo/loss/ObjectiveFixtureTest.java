@@ -130,12 +130,12 @@ class ObjectiveFixtureTest {
    * and then belongs to {@code steps_per_generation} micro-batches.
    */
   private static float[] weights(JsonNode config, Aggregation aggregation, int[] cuSeqlens, boolean[] mask) {
-    StepTotals local = StepTotals.of(cuSeqlens, mask, null, null, 0);
+    StepTotals local = StepTotals.of(cuSeqlens, mask, null, 0);
     long accumulation = config.get("gradient_accumulation").asLong();
     boolean given = config.get("loss_type").asText().equals("dapo") && config.get("num_items_in_batch").isNumber();
     long tokens = given ? config.get("num_items_in_batch").asLong() : local.tokens();
     StepTotals step = new StepTotals(local.sequences() * accumulation, tokens * accumulation, local.bucketTokens(), 0);
-    float[] weights = step.weights(aggregation, cuSeqlens, mask, null, null);
+    float[] weights = step.weights(aggregation, cuSeqlens, mask, null);
     for (int t = 0; given && t < weights.length; t++) {
       weights[t] *= config.get("steps_per_generation").asInt();
     }

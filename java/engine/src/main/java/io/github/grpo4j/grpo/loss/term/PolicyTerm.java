@@ -73,10 +73,13 @@ public record PolicyTerm(Surrogate surrogate) implements LossTerm {
   }
 
   private static void report(LossMetrics metrics, int ratios, int low, int high) {
+    if (ratios == 0) {
+      return;
+    }
     metrics.mean("clip_ratio/low_mean", low, ratios);
     metrics.mean("clip_ratio/high_mean", high, ratios);
     metrics.mean("clip_ratio/region_mean", low + high, ratios);
-    metrics.min("clip_ratio/low_min", (double) low / Math.max(1, ratios));
-    metrics.max("clip_ratio/high_max", (double) high / Math.max(1, ratios));
+    metrics.min("clip_ratio/low_min", (double) low / ratios);
+    metrics.max("clip_ratio/high_max", (double) high / ratios);
   }
 }

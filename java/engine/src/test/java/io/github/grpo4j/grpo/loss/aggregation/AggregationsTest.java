@@ -13,44 +13,34 @@ class AggregationsTest {
   private static final int[] STARTS = {0, 2, 5, 5, 6};
   private static final boolean[] MASK = {true, true, true, false, true, false};
 
-  private static float[] weights(Aggregation aggregation, boolean[] masked, int[] buckets) {
-    return StepTotals.of(STARTS, MASK, masked, buckets, 10).weights(aggregation, STARTS, MASK, masked, buckets);
+  private static float[] weights(Aggregation aggregation, int[] buckets) {
+    return StepTotals.of(STARTS, MASK, buckets, 10).weights(aggregation, STARTS, MASK, buckets);
   }
 
   @Test
   void weightsAreSharesOfTheWholeStep() {
-    assertArrayEquals(new float[] {.25f, .25f, .25f, 0, .25f, 0}, weights(new TokenMean(), null, null));
-    assertArrayEquals(new float[] {.125f, .125f, .125f, 0, .125f, 0}, weights(new SequenceMean(), null, null));
-    assertArrayEquals(new float[] {.25f, .25f, .25f, 0, .25f, 0}, weights(new SequenceSum(), null, null));
-    assertArrayEquals(new float[] {.025f, .025f, .025f, 0, .025f, 0}, weights(new Constant(), null, null));
-    assertArrayEquals(new float[] {.05f, .05f, .05f, 0, .05f, 0}, weights(new Constant(5), null, null));
+    assertArrayEquals(new float[] {.25f, .25f, .25f, 0, .25f, 0}, weights(new TokenMean(), null));
+    assertArrayEquals(new float[] {.125f, .125f, .125f, 0, .125f, 0}, weights(new SequenceMean(), null));
+    assertArrayEquals(new float[] {.25f, .25f, .25f, 0, .25f, 0}, weights(new SequenceSum(), null));
+    assertArrayEquals(new float[] {.025f, .025f, .025f, 0, .025f, 0}, weights(new Constant(), null));
+    assertArrayEquals(new float[] {.05f, .05f, .05f, 0, .05f, 0}, weights(new Constant(5), null));
   }
 
   /** Two tokens in the first bucket, two in the third: each of the two buckets has half of the loss. */
   @Test
   void everyPresentBucketHasTheSameShare() {
-    assertArrayEquals(new float[] {.25f, .25f, .25f, 0, .25f, 0}, weights(new BucketMean(), null, new int[] {0, 2, 1, 1}));
-    assertArrayEquals(new float[] {.25f, .25f, .25f, 0, .25f, 0}, weights(new BucketMean(), null, new int[] {1, 1, 1, 1}));
+    assertArrayEquals(new float[] {.25f, .25f, .25f, 0, .25f, 0}, weights(new BucketMean(), new int[] {0, 2, 1, 1}));
+    assertArrayEquals(new float[] {.25f, .25f, .25f, 0, .25f, 0}, weights(new BucketMean(), new int[] {1, 1, 1, 1}));
     int[] starts = {0, 1, 4};
     int[] buckets = {0, 1};
     assertArrayEquals(new float[] {.5f, 1f / 6, 1f / 6, 1f / 6},
-        StepTotals.of(starts, null, null, buckets, 10).weights(new BucketMean(), starts, null, null, buckets));
-  }
-
-  @Test
-  void maskedSequencesAreInNoNormaliser() {
-    boolean[] masked = {false, true, true, true};
-    assertArrayEquals(new float[] {.5f, .5f, 0, 0, 0, 0}, weights(new TokenMean(), masked, null));
-    assertArrayEquals(new float[] {.5f, .5f, 0, 0, 0, 0}, weights(new SequenceMean(), masked, null));
-    assertArrayEquals(new float[] {1, 1, 0, 0, 0, 0}, weights(new SequenceSum(), masked, null));
-    assertArrayEquals(new float[] {.1f, .1f, 0, 0, 0, 0}, weights(new Constant(), masked, null));
-    assertArrayEquals(new float[] {.5f, .5f, 0, 0, 0, 0}, weights(new BucketMean(), masked, new int[] {2, 0, 0, 0}));
+        StepTotals.of(starts, null, buckets, 10).weights(new BucketMean(), starts, null, buckets));
   }
 
   @Test
   void totalsOfMicroBatchesAndProcessesAddUp() {
     int[] buckets = {0, 2, 1, 1};
-    StepTotals whole = StepTotals.of(STARTS, MASK, null, buckets, 10);
+    StepTotals whole = StepTotals.of(STARTS, MASK, buckets, 10);
     StepTotals twice = whole.plus(whole);
     assertEquals(2 * whole.sequences(), twice.sequences());
     assertEquals(8, twice.tokens());
