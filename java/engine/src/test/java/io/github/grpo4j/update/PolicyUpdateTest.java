@@ -20,6 +20,7 @@ import io.github.grpo4j.grpo.loss.TokenTable;
 import io.github.grpo4j.grpo.loss.aggregation.BucketMean;
 import io.github.grpo4j.grpo.loss.aggregation.SequenceMean;
 import io.github.grpo4j.grpo.loss.aggregation.TokenMean;
+import io.github.grpo4j.grpo.loss.kl.ExactKl;
 import io.github.grpo4j.grpo.loss.kl.K3;
 import io.github.grpo4j.grpo.loss.surrogate.ClippedSurrogate;
 import io.github.grpo4j.grpo.loss.surrogate.DynamicClip;
@@ -32,6 +33,7 @@ import io.github.grpo4j.model.CausalLm.Recompute;
 import io.github.grpo4j.model.Gradients;
 import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelConfig.Family;
+import io.github.grpo4j.model.RandomWeights;
 import io.github.grpo4j.optim.AdamW;
 import io.github.grpo4j.rollout.Generator;
 import io.github.grpo4j.rollout.Generator.Limits;
@@ -93,6 +95,8 @@ class PolicyUpdateTest {
         new LossPipeline(List.of(plain, new KlTerm(kl, ImportanceLevel.TOKEN)), new SequenceMean()),
         new LossPipeline(List.of(new PolicyTerm(new DynamicClip()), new EntropyTerm(0.01)), new BucketMean()),
         new LossPipeline(List.of(new PolicyTerm(sequence), new KlTerm(kl, ImportanceLevel.SEQUENCE), new EntropyTerm(0.01)), new TokenMean()),
+        new LossPipeline(List.of(plain, new KlTerm(new ExactKl(0.2), ImportanceLevel.TOKEN)), new TokenMean()),
+        new LossPipeline(List.of(new PolicyTerm(sequence), new KlTerm(new ExactKl(0.2), ImportanceLevel.SEQUENCE)), new SequenceMean()),
         new LossPipeline(List.of(plain, new Squared(LossTerm.Scope.TOKEN)), new TokenMean()),
         new LossPipeline(List.of(plain, new Squared(LossTerm.Scope.SEQUENCE)), new BucketMean()),
         new LossPipeline(List.of(plain, new Squared(LossTerm.Scope.STEP)), new SequenceMean()));
@@ -127,6 +131,42 @@ class PolicyUpdateTest {
         assertEquals(expectedNorm, result.optimizer().gradNorm(), 1e-6 * expectedNorm, "budget " + budget);
         assertEquals(expectedLoss, result.metrics().loss(), 1e-6 * Math.abs(expectedLoss), "budget " + budget);
       }
+    }
+  }
+
+  /** What a small step changes of the loss is what the gradient says: the sum of gradient times change over all weights. */
+  @ParameterizedTest
+  @MethodSource("losses")
+  void theLossFallsByWhatTheGradientPromises(LossPipeline loss) {
+    try (Run run = new Run(DType.F32, loss, 60)) {
+      Experience experience = run.perturbed(new Random(0), false);
+      Map<String, NdArray> before = run.open.readWeights();
+      double first = run.update.step(experience, 1e-5, false).metrics().loss();
+      Map<String, NdArray> gradient = run.open.readByFileName(run.gradients::of);
+      Map<String, NdArray> after = run.open.readWeights();
+      double second = run.update.step(experience, 1e-5, false).metrics().loss();
+      double promised = 0;
+      for (String name : before.keySet()) {
+        double[] g = gradient.get(name).values();
+        for (int i = 0; i < g.length; i++) {
+          promised += g[i] * (after.get(name).values()[i] - before.get(name).values()[i]);
+        }
+      }
+      assertTrue(promised < 0);
+      assertEquals(promised, second - first, 0.02 * -promised);
+    }
+  }
+
+  /** The exact divergence of a model from itself is 0, and so is its gradient. */
+  @Test
+  void aReferenceThatIsThePolicyHasNoDivergence() {
+    LossPipeline exact = new LossPipeline(List.of(new KlTerm(new ExactKl(0.5), ImportanceLevel.TOKEN)), new TokenMean());
+    try (Run run = new Run(DType.F32, exact, 60, 21)) {
+      List<Episode> episodes = run.draw();
+      PolicyUpdate.Result result = run.update.step(Experience.of(episodes, advantages(episodes.size())), RATE, true);
+      assertEquals(0, result.metrics().toMap().get("kl"));
+      assertEquals(0, result.metrics().loss());
+      assertTrue(result.optimizer().gradNorm() < 1e-7);
     }
   }
 
@@ -311,13 +351,23 @@ class PolicyUpdateTest {
     private final GradientPass pass;
     private final AdamW optimizer;
     private final PolicyUpdate update;
+    private final ReferencePolicy reference;
 
     Run(DType dtype, LossPipeline loss, int budget) {
+      this(dtype, loss, budget, 22);
+    }
+
+    /** @param referenceSeed of the reference model's weights; the policy's is 21 */
+    Run(DType dtype, LossPipeline loss, int budget, long referenceSeed) {
       open = OpenModel.random(CONFIG, dtype, 2, 21);
       gradients = new Gradients(open.backend(), open.weights());
-      pass = new GradientPass(open.model(), budget, 64, Recompute.NONE);
+      pass = new GradientPass(open.model(), budget, 64, Recompute.NONE, loss.needsExactKl());
       optimizer = new AdamW(open.backend(), open.weights(), new AdamW.Settings(0.9, 0.99, 1e-8, 0, true, 1));
       update = new PolicyUpdate(pass, gradients, optimizer, loss, TEMPERATURE, MAX_NEW);
+      reference = loss.needsExactKl()
+          ? new ReferencePolicy(open.backend(), RandomWeights.create(open.backend(), CONFIG, dtype, referenceSeed), budget, 64, TEMPERATURE)
+          : null;
+      update.runBeside(reference);
     }
 
     List<Episode> draw() {
@@ -334,6 +384,10 @@ class PolicyUpdateTest {
 
     /** A step off policy, optionally with the episodes in another order. */
     PolicyUpdate.Result perturbedStep(Random random, boolean shuffle) {
+      return update.step(perturbed(random, shuffle), RATE, false);
+    }
+
+    Experience perturbed(Random random, boolean shuffle) {
       List<Episode> drawn = draw();
       double[] all = advantages(drawn.size());
       List<Integer> order = new ArrayList<>();
@@ -353,12 +407,15 @@ class PolicyUpdateTest {
       if (shuffle) {
         Collections.shuffle(order, new Random(4));
       }
-      return update.step(Experience.of(order.stream().map(episodes::get).toList(), order.stream().mapToDouble(i -> all[i]).toArray())
-          .withReference(order.stream().map(references::get).toList()), RATE, false);
+      return Experience.of(order.stream().map(episodes::get).toList(), order.stream().mapToDouble(i -> all[i]).toArray())
+          .withReference(order.stream().map(references::get).toList());
     }
 
     @Override
     public void close() {
+      if (reference != null) {
+        reference.close();
+      }
       optimizer.close();
       pass.close();
       gradients.close();

@@ -27,6 +27,9 @@ public interface Surrogate {
     return ImportanceLevel.TOKEN;
   }
 
+  /** Adds metrics of the surrogate's own, one call for each ratio of a token in the loss; arguments as in {@link #of}. */
+  default void report(double ratio, double advantage, double oldLogprob, LossMetrics metrics) {}
+
   static double clampLogRatio(double difference) {
     return Math.max(-LARGEST_LOG_RATIO, Math.min(LARGEST_LOG_RATIO, difference));
   }

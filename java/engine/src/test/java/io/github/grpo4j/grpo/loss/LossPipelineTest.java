@@ -206,6 +206,25 @@ class LossPipelineTest {
     assertEquals(0.5, metrics.toMap().get("clip_ratio/high_mean"), "one of two sequences");
   }
 
+  /** Beyond a bound is not the same as without gradient: there, the advantage must lead further away, too. */
+  @Test
+  void dynamicClippingTellsOutsideFromRemoved() {
+    // Old probability 0.1: bounds 0.5 and 2.
+    float old = (float) Math.log(0.1);
+    TokenTable table = new TokenTable(new int[] {0, 5}, new float[] {old, old, old, old, old}, null, new float[] {1, -1, 1, -1, 1},
+        new float[] {0.25f, 0.25f, 0.25f, 0.25f, 0}, false);
+    float[] ratios = {0.4f, 0.4f, 3, 3, 5};
+    for (int t = 0; t < 5; t++) {
+      table.newLogprob[t] = old + (float) Math.log(ratios[t]);
+    }
+    Map<String, Double> map = LossTables.pipeline(new DynamicClip(), null, 0, new TokenMean()).evaluate(table).toMap();
+    assertEquals(0.5, map.get("clip_ratio/outside_low_mean"));
+    assertEquals(0.5, map.get("clip_ratio/outside_high_mean"), "the token out of the loss does not count");
+    assertEquals(0.25, map.get("clip_ratio/low_mean"));
+    assertEquals(0.25, map.get("clip_ratio/high_mean"));
+    assertFalse(LossTables.pipeline(new PpoClip(), null, 0, new TokenMean()).evaluate(table).toMap().containsKey("clip_ratio/outside_low_mean"));
+  }
+
   @ParameterizedTest
   @MethodSource("pipelines")
   void aBrokenLogProbStaysFinite(LossPipeline pipeline) {

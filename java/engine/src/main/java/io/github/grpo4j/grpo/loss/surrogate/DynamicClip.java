@@ -1,10 +1,11 @@
 package io.github.grpo4j.grpo.loss.surrogate;
 
+import io.github.grpo4j.grpo.loss.LossMetrics;
 import io.github.grpo4j.options.Check;
 
 /**
  * Dynamic-adaptive clipping (DCPO, arXiv 2509.02333): bounds that depend on the probability q that a token had when it was sampled, so that
- * rare tokens may move further. From {@code |(r - 1) r q| <= eps} follow
+ * rare tokens may move further. From {@code |(r - 1) p| <= eps} with p = r q follow
  *
  * <pre>
  * low(q)  = 1/2 + 1/2 sqrt(max(1 - 4 low / q, 0))     at least lowFloor
@@ -42,6 +43,16 @@ public record DynamicClip(double low, double high, double lowFloor, double cap, 
   public float high(double oldLogprob) {
     double bound = 0.5 + 0.5 * Math.sqrt(1 + 4 * high / probability(oldLogprob));
     return (float) (cap == 0 ? bound : Math.min(bound, cap));
+  }
+
+  /**
+   * {@code clip_ratio/outside_low_mean} and {@code outside_high_mean}: shares of the tokens whose ratio is beyond a bound, whether its
+   * gradient is removed there ({@code clip_ratio/low_mean}, {@code high_mean}) or leads back.
+   */
+  @Override
+  public void report(double ratio, double advantage, double oldLogprob, LossMetrics metrics) {
+    metrics.mean("clip_ratio/outside_low_mean", ratio < low(oldLogprob) ? 1 : 0, 1);
+    metrics.mean("clip_ratio/outside_high_mean", ratio > high(oldLogprob) ? 1 : 0, 1);
   }
 
   private static double probability(double logprob) {

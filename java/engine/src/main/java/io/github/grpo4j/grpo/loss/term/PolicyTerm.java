@@ -45,6 +45,9 @@ public record PolicyTerm(Surrogate surrogate) implements LossTerm {
       table.tokenLoss[t] += value.loss();
       if (table.weight[t] != 0) {
         table.dLogprob[t] += (float) (table.weight[t] * (value.dRatio() * slope));
+        if (metrics != LossMetrics.NONE) {
+          surrogate.report(ratio, table.advantage[t], old, metrics);
+        }
         tokens++;
         low += value.belowLow() ? 1 : 0;
         high += value.aboveHigh() ? 1 : 0;
@@ -69,6 +72,9 @@ public record PolicyTerm(Surrogate surrogate) implements LossTerm {
       }
     }
     ratio.addDerivative(table, from, to, dRatio);
+    if (metrics != LossMetrics.NONE && ratio.lossTokens() > 0) {
+      surrogate.report(ratio.ratio(), table.advantage[from], ratio.oldLogprob(), metrics);
+    }
     report(metrics, 1, Math.min(1, low), Math.min(1, high));
   }
 
