@@ -3,6 +3,7 @@ package io.github.grpo4j.config;
 import io.github.grpo4j.grpo.credit.AdvantageEstimators;
 import io.github.grpo4j.grpo.loss.aggregation.Aggregations;
 import io.github.grpo4j.grpo.loss.kl.KlPenalties;
+import io.github.grpo4j.grpo.loss.reference.ReferenceRefreshes;
 import io.github.grpo4j.grpo.loss.surrogate.Surrogates;
 import io.github.grpo4j.grpo.loss.term.LossTerms;
 import io.github.grpo4j.options.Registry;
@@ -12,7 +13,8 @@ import java.util.Optional;
 /** All choices that a configuration can make by kind: a component of one of these types is read as {@code {kind: NAME, …}}. */
 final class Choices {
   private static final List<Registry<?>> ALL = List.of(
-      AdvantageEstimators.REGISTRY, Surrogates.REGISTRY, Aggregations.REGISTRY, KlPenalties.REGISTRY, LossTerms.REGISTRY);
+      AdvantageEstimators.REGISTRY, Surrogates.REGISTRY, Aggregations.REGISTRY, KlPenalties.REGISTRY, ReferenceRefreshes.REGISTRY,
+      LossTerms.REGISTRY);
 
   private Choices() {}
 

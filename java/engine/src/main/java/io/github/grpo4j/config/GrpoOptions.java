@@ -9,6 +9,8 @@ import io.github.grpo4j.grpo.loss.LossTerm;
 import io.github.grpo4j.grpo.loss.Surrogate;
 import io.github.grpo4j.grpo.loss.aggregation.TokenMean;
 import io.github.grpo4j.grpo.loss.kl.K3;
+import io.github.grpo4j.grpo.loss.reference.Frozen;
+import io.github.grpo4j.grpo.loss.reference.ReferenceRefresh;
 import io.github.grpo4j.grpo.loss.surrogate.PpoClip;
 import io.github.grpo4j.grpo.loss.term.EntropyTerm;
 import io.github.grpo4j.grpo.loss.term.KlTerm;
@@ -25,6 +27,10 @@ import java.util.List;
  * @param surrogate what stands for the reward in the gradient: clipping, ratio level
  * @param aggregation how token losses become one number
  * @param kl divergence from the frozen first model; coef 0: no reference model is kept
+ * @param referenceRefresh whether the reference model follows the policy
+ * @param referencePlacement where the reference model's weights rest; on a CPU there is one memory only
+ * @param logprobTemperature MATCH: log-probs in ratios and KL are of the distribution that was sampled from; ONE: of temperature 1, as in the
+ *     original study, which costs a scoring pass where rollout.temperature is another
  * @param entropyCoef bonus for entropy; 0: off
  * @param terms more summands of the loss, by class name
  */
@@ -34,15 +40,33 @@ public record GrpoOptions(
     Surrogate surrogate,
     Aggregation aggregation,
     KlPenalty kl,
+    ReferenceRefresh referenceRefresh,
+    ReferencePlacement referencePlacement,
+    LogprobTemperature logprobTemperature,
     double entropyCoef,
     List<LossTerm> terms) {
+  /** Memories that the reference model's weights may rest in. */
+  public enum ReferencePlacement {
+    DEVICE,
+    HOST
+  }
+
+  /** Temperatures of log-probs. */
+  public enum LogprobTemperature {
+    MATCH,
+    ONE
+  }
+
   static final GrpoOptions DEFAULTS = new GrpoOptions(
-      new AdvantageEstimator.GroupNormalized(StandardDeviation.POPULATION, 1e-4), 1, new PpoClip(), new TokenMean(), new K3(), 0, List.of());
+      new AdvantageEstimator.GroupNormalized(StandardDeviation.POPULATION, 1e-4), 1, new PpoClip(), new TokenMean(), new K3(), new Frozen(),
+      ReferencePlacement.DEVICE, LogprobTemperature.MATCH, 0, List.of());
 
   public GrpoOptions {
     terms = List.copyOf(terms);
     Check.atLeast(1, "grpo.updates_per_rollout", updatesPerRollout);
     Check.finite("grpo.entropy_coef", entropyCoef);
+    Check.that(referencePlacement == ReferencePlacement.DEVICE || !kl.isExact(), "grpo.reference_placement", referencePlacement,
+        "device with the exact KL divergence: the reference model then runs while gradients are in the memory that it would borrow");
   }
 
   /** How advantages become the derivative of every token. */

@@ -53,6 +53,21 @@ public record RunConfig(
     return grpo.loss();
   }
 
+  /** Temperature of the log-probs that the update works with. */
+  public double logprobTemperature() {
+    return grpo.logprobTemperature() == GrpoOptions.LogprobTemperature.ONE ? 1 : rollout.temperature();
+  }
+
+  /** True if the rollout's own log-probs are of another temperature, so that old ones take a scoring pass. */
+  public boolean rescoresRollout() {
+    return logprobTemperature() != rollout.temperature();
+  }
+
+  /** True if the reference model's weights rest in other memory than the device's. */
+  public boolean referenceOnHost() {
+    return grpo.referencePlacement() == GrpoOptions.ReferencePlacement.HOST && backend.deviceKind().hasOwnMemory();
+  }
+
   /** Episodes of a full step. */
   public int episodesPerStep() {
     return Math.multiplyExact(rollout.questionsPerStep(), rollout.answersPerQuestion());

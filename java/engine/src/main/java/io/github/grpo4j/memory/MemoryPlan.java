@@ -89,8 +89,7 @@ public record MemoryPlan(ModelConfig model, DeviceKind device, List<Part> parts,
     parts.add(new Part("gradients", own, Gradients.bytes(model, device), "f32", "a smaller model"));
     parts.addAll(optimizer(config, model, device));
     if (config.grpo().kl().isUsed()) {
-      parts.add(new Part("reference model", own, ReferencePolicy.bytes(model, dtype, training.microBatchTokens(), longest, device), stored + ", with a forward pass of its own",
-          "grpo.kl.coef=0"));
+      parts.addAll(reference(config, model, longest, device));
     }
     parts.addAll(rollout(config, model, longest, config.episodesPerStep(), own));
     long beside = config.loss().needsExactKl() ? GradientPass.referenceBytes(model, dtype, training.microBatchTokens(), longest) : 0;
@@ -100,6 +99,18 @@ public record MemoryPlan(ModelConfig model, DeviceKind device, List<Part> parts,
         recompute == CausalLm.Recompute.LAYER ? "training.micro_batch_tokens" : "training.recompute=layer or training.micro_batch_tokens"));
     parts.addAll(others(config, device));
     return of(model, device, parts);
+  }
+
+  private static List<Part> reference(RunConfig config, ModelConfig model, int longest, DeviceKind device) {
+    DType dtype = config.model().dtype();
+    String stored = dtype.name().toLowerCase(Locale.ROOT);
+    long weights = ReferencePolicy.weightBytes(model, dtype, device);
+    long positions = ReferencePolicy.bytes(model, longest);
+    if (!config.referenceOnHost()) {
+      return List.of(new Part("reference model", ownMemory(device), weights + positions, stored, "grpo.kl.coef=0"));
+    }
+    return List.of(new Part("reference model", Memory.MACHINE, weights, stored + ", in the place of gradients while it is used", "grpo.kl.coef=0"),
+        new Part("reference positions", ownMemory(device), positions, "f32", "grpo.kl.coef=0"));
   }
 
   /** The plan of an evaluation of {@code answers} answers. */

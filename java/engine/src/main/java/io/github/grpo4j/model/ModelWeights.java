@@ -2,9 +2,11 @@ package io.github.grpo4j.model;
 
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.DType;
+import io.github.grpo4j.backend.Tensor;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.function.Function;
 
 /**
  * All weights of a model in the back end's layouts, zero until they are loaded or initialised. Owns its memory.
@@ -25,21 +27,26 @@ public final class ModelWeights implements AutoCloseable {
   private final Parameter head;
 
   public ModelWeights(Backend backend, ModelConfig config, DType dtype) {
+    this(config, dtype, shape -> backend.allocate(dtype, shape.layout(), shape.shape()));
+  }
+
+  /** @param memory of each parameter, in the order of {@link ParameterShape#of} */
+  ModelWeights(ModelConfig config, DType dtype, Function<ParameterShape, Tensor> memory) {
     this.config = config;
     this.dtype = dtype;
     Iterator<ParameterShape> shapes = ParameterShape.of(config).iterator();
-    embedding = next(backend, shapes);
+    embedding = next(memory, shapes);
     for (int i = 0; i < config.layers(); i++) {
-      layers.add(new Layer(next(backend, shapes), next(backend, shapes), config.qkvBias() ? next(backend, shapes) : null,
-          next(backend, shapes), next(backend, shapes), next(backend, shapes), next(backend, shapes)));
+      layers.add(new Layer(next(memory, shapes), next(memory, shapes), config.qkvBias() ? next(memory, shapes) : null,
+          next(memory, shapes), next(memory, shapes), next(memory, shapes), next(memory, shapes)));
     }
-    finalNorm = next(backend, shapes);
-    head = config.tied() ? embedding : next(backend, shapes);
+    finalNorm = next(memory, shapes);
+    head = config.tied() ? embedding : next(memory, shapes);
   }
 
-  private Parameter next(Backend backend, Iterator<ParameterShape> shapes) {
+  private Parameter next(Function<ParameterShape, Tensor> memory, Iterator<ParameterShape> shapes) {
     ParameterShape shape = shapes.next();
-    Parameter parameter = new Parameter(shape.name(), backend.allocate(dtype, shape.layout(), shape.shape()), shape.slices());
+    Parameter parameter = new Parameter(shape.name(), memory.apply(shape), shape.slices());
     parameters.add(parameter);
     return parameter;
   }

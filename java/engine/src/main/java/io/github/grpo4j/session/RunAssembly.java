@@ -13,6 +13,7 @@ import io.github.grpo4j.reward.EpisodeScorer;
 import io.github.grpo4j.rollout.Generator;
 import io.github.grpo4j.update.GradientPass;
 import io.github.grpo4j.update.ReferencePolicy;
+import io.github.grpo4j.update.ReferenceWeights;
 
 /**
  * The parts that a run works with, wired from its configuration: training, supervised warm-up and evaluation differ only in
@@ -76,7 +77,8 @@ public final class RunAssembly implements AutoCloseable {
   public Learner learner(OptimizerOptions options) {
     Backend backend = session().backend();
     CausalLm.Recompute recompute = CausalLm.Recompute.valueOf(config.training().recompute().name());
-    GradientPass pass = resources.own(new GradientPass(model, config.training().microBatchTokens(), longestSequence, recompute, config.loss().needsExactKl()));
+    GradientPass pass = resources.own(new GradientPass(
+        model, config.training().microBatchTokens(), longestSequence, recompute, config.loss().needsExactKl()));
     Gradients gradients = resources.own(new Gradients(backend, session().weights()));
     AdamW.Settings settings = new AdamW.Settings(
         options.betas().get(0), options.betas().get(1), options.eps(), options.weightDecay(), false, options.maxGradNorm());
@@ -84,11 +86,19 @@ public final class RunAssembly implements AutoCloseable {
     return new Learner(pass, gradients, optimizer);
   }
 
-  /** Takes the memory of a second, frozen model: the one that {@code model.path} names. To be called once. */
-  public ReferencePolicy reference() {
+  /** Takes the memory of a second model, at first the one that {@code model.path} names. To be called once. */
+  public ReferencePolicy reference(Learner learner) {
     Backend backend = session().backend();
-    return resources.own(new ReferencePolicy(backend, ModelDirectory.load(backend, session().directory(), config.model().dtype()),
-        config.training().microBatchTokens(), longestSequence, (float) config.rollout().temperature()));
+    boolean onHost = config.referenceOnHost();
+    ReferenceWeights weights = onHost
+        ? ReferenceWeights.onHost(backend, model.config(), config.model().dtype(), learner.gradients())
+        : ReferenceWeights.onDevice(ModelDirectory.load(backend, session().directory(), config.model().dtype()));
+    ReferencePolicy reference = resources.own(
+        new ReferencePolicy(weights, learner.pass(), longestSequence, (float) config.logprobTemperature()));
+    if (onHost) {
+      reference.change(present -> ModelDirectory.loadInto(backend, session().directory(), present));
+    }
+    return reference;
   }
 
   @Override

@@ -3,6 +3,7 @@ package io.github.grpo4j.train;
 import io.github.grpo4j.config.RunConfig;
 import io.github.grpo4j.episode.Episode;
 import io.github.grpo4j.grpo.loss.LossMetrics;
+import io.github.grpo4j.model.ModelWeights;
 import io.github.grpo4j.optim.LearningRateSchedule;
 import io.github.grpo4j.track.Metrics;
 import io.github.grpo4j.update.Experience;
@@ -18,13 +19,18 @@ final class RolloutUpdate {
   private final RunConfig config;
   private final PolicyUpdate update;
   private final ReferencePolicy reference;
+  private final ModelWeights policy;
   private final LearningRateSchedule schedule;
 
-  /** @param reference null without KL */
-  RolloutUpdate(RunConfig config, PolicyUpdate update, ReferencePolicy reference, LearningRateSchedule schedule) {
+  /**
+   * @param reference null without KL
+   * @param policy the weights that are trained
+   */
+  RolloutUpdate(RunConfig config, PolicyUpdate update, ReferencePolicy reference, ModelWeights policy, LearningRateSchedule schedule) {
     this.config = config;
     this.update = update;
     this.reference = reference;
+    this.policy = policy;
     this.schedule = schedule;
   }
 
@@ -92,6 +98,9 @@ final class RolloutUpdate {
    */
   Updated run(List<Episode> episodes, double[] advantages, long optimizerSteps) {
     Experience experience = Experience.of(episodes, advantages);
+    if (config.rescoresRollout()) {
+      experience = experience.withOld(update.score(episodes));
+    }
     if (reference != null && config.loss().needsReference()) {
       experience = experience.withReference(reference.logprobs(episodes));
     }
@@ -103,9 +112,12 @@ final class RolloutUpdate {
       int from = (int) ((long) questions * u / updates) * answers;
       int to = (int) ((long) questions * (u + 1) / updates) * answers;
       double rate = schedule.at(optimizerSteps + u);
-      updated.add(update.step(experience.part(from, to), rate, u == 0), rate);
+      updated.add(update.step(experience.part(from, to), rate, u == 0 && !config.rescoresRollout()), rate);
     }
     updated.combine();
+    if (reference != null && config.grpo().referenceRefresh().isDue(optimizerSteps, optimizerSteps + updates)) {
+      reference.refresh(policy, config.grpo().referenceRefresh().share());
+    }
     return updated;
   }
 }

@@ -98,14 +98,14 @@ public final class Trainer implements AutoCloseable {
 
   private TrainingStep step(RunAssembly assembly, RunAssembly.Learner learner) {
     PolicyUpdate update = new PolicyUpdate(
-        learner.pass(), learner.gradients(), learner.optimizer(), config.loss(), (float) config.rollout().temperature(),
+        learner.pass(), learner.gradients(), learner.optimizer(), config.loss(), (float) config.logprobTemperature(),
         config.rollout().maxNewTokens());
-    ReferencePolicy reference = config.grpo().kl().isUsed() ? assembly.reference() : null;
+    ReferencePolicy reference = config.grpo().kl().isUsed() ? assembly.reference(learner) : null;
     update.runBeside(config.loss().needsExactKl() ? reference : null);
     LearningRateSchedule schedule =
         config.optimizer().schedule((long) totalSteps(config, order) * config.grpo().updatesPerRollout());
     return new TrainingStep(config, assembly.generator(), assembly.scorer(), new CreditAssignment(config),
-        new RolloutUpdate(config, update, reference, schedule), control, listener);
+        new RolloutUpdate(config, update, reference, session.weights(), schedule), control, listener);
   }
 
   public RunDirectory directory() {

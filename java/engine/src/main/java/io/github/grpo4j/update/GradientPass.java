@@ -48,6 +48,7 @@ public final class GradientPass implements AutoCloseable {
   private final int tokenBudget;
   private final CausalLm.Recompute recompute;
   private final Arena arena;
+  private final boolean ownsArena;
 
   /**
    * @param microBatchTokens most rows of a micro-batch; a longer sample is one of its own
@@ -67,6 +68,22 @@ public final class GradientPass implements AutoCloseable {
     this.arena = new Arena(backend, bytes(model.config(), model.weights().dtype(), microBatchTokens, maxSampleTokens, recompute)
         + (withReference ? referenceBytes(model.config(), model.weights().dtype(), microBatchTokens, maxSampleTokens) : 0),
         "activations", "training.micro_batch_tokens or training.recompute");
+    this.ownsArena = true;
+  }
+
+  private GradientPass(GradientPass other, CausalLm model) {
+    this.model = model;
+    this.backend = model.backend();
+    this.head = new LossHead(model);
+    this.tokenBudget = other.tokenBudget;
+    this.recompute = other.recompute;
+    this.arena = other.arena;
+    this.ownsArena = false;
+  }
+
+  /** A pass of another model of the same shape and type in this one's memory: they run one after the other, and this one is closed last. */
+  GradientPass withModel(CausalLm other) {
+    return new GradientPass(this, other);
   }
 
   Backend backend() {
@@ -142,6 +159,8 @@ public final class GradientPass implements AutoCloseable {
 
   @Override
   public void close() {
-    arena.close();
+    if (ownsArena) {
+      arena.close();
+    }
   }
 }

@@ -102,7 +102,7 @@ class ConfigLoaderTest {
       "model: {path: a | c.yaml:1: not valid YAML",
       "data:\\n  kind: gsm8k | data.path is \"\"; it must be the directory or file",
       "prompt:\\n  user: hello | c.yaml:2: prompt.user is \"hello\"; it must be a text that contains {question}",
-      "grpo:\\n  ratio_cap: 1.1 | c.yaml:2: grpo.ratio_cap is 1.1; it must be above 1 + grpo.clip_high",
+      "grpo:\\n  ratio_cap: 1.1 | c.yaml:2: grpo.ratio_cap (grpo.surrogate.ratio_cap) is 1.1; it must be above 1 + high",
       "grpo:\\n  updates_per_rollout: 33 | c.yaml:2: grpo.updates_per_rollout is 33; it must be at most 32"
   })
   void mistakesAreNamedWithTheirPlace(String yaml, String expected) {

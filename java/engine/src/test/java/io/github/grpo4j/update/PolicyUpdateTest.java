@@ -365,7 +365,7 @@ class PolicyUpdateTest {
       optimizer = new AdamW(open.backend(), open.weights(), new AdamW.Settings(0.9, 0.99, 1e-8, 0, true, 1));
       update = new PolicyUpdate(pass, gradients, optimizer, loss, TEMPERATURE, MAX_NEW);
       reference = loss.needsExactKl()
-          ? new ReferencePolicy(open.backend(), RandomWeights.create(open.backend(), CONFIG, dtype, referenceSeed), budget, 64, TEMPERATURE)
+          ? new ReferencePolicy(ReferenceWeights.onDevice(RandomWeights.create(open.backend(), CONFIG, dtype, referenceSeed)), pass, 64, TEMPERATURE)
           : null;
       update.runBeside(reference);
     }
