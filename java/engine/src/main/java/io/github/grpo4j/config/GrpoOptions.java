@@ -29,8 +29,8 @@ import java.util.List;
  * @param kl divergence from the frozen first model; coef 0: no reference model is kept
  * @param referenceRefresh whether the reference model follows the policy
  * @param referencePlacement where the reference model's weights rest; on a CPU there is one memory only
- * @param logprobTemperature MATCH: log-probs in ratios and KL are of the distribution that was sampled from; ONE: of temperature 1, as in the
- *     original study, which costs a scoring pass where rollout.temperature is another
+ * @param logprobTemperature MATCH: log-probs in ratios and KL are of the distribution that was sampled from; ONE: of temperature 1,
+ *     which costs a scoring pass where rollout.temperature is another
  * @param entropyCoef bonus for entropy; 0: off
  * @param terms more summands of the loss, by class name
  */

@@ -1,6 +1,6 @@
 /**
- * Group-relative policy optimization: from rewards to advantages ({@link io.github.grpo4j.grpo.credit}), and from advantages to the derivative
- * of each token ({@link io.github.grpo4j.grpo.loss}). Plain Java over small arrays.
+ * Group-relative policy optimization: from rewards to advantages ({@link io.github.grpo4j.grpo.credit}), and from advantages to the
+ * derivative of each token ({@link io.github.grpo4j.grpo.loss}). Plain Java over small arrays.
  *
  * <pre>
  * rewards ─ AdvantageEstimator ─▶ advantage of each episode ─┐

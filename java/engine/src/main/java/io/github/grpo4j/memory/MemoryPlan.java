@@ -109,7 +109,8 @@ public record MemoryPlan(ModelConfig model, DeviceKind device, List<Part> parts,
     if (!config.referenceOnHost()) {
       return List.of(new Part("reference model", ownMemory(device), weights + positions, stored, "grpo.kl.coef=0"));
     }
-    return List.of(new Part("reference model", Memory.MACHINE, weights, stored + ", in the place of gradients while it is used", "grpo.kl.coef=0"),
+    return List.of(
+        new Part("reference model", Memory.MACHINE, weights, stored + ", in the place of gradients while it is used", "grpo.kl.coef=0"),
         new Part("reference positions", ownMemory(device), positions, "f32", "grpo.kl.coef=0"));
   }
 

@@ -32,7 +32,8 @@ public final class Gradients implements AutoCloseable {
   }
 
   /**
-   * The same memory as weights of a model of this shape: for a model that is only needed while gradients are not. Closing them frees nothing.
+   * The same memory as weights of a model of this shape: for a model that is only needed while gradients are not. Closing them frees
+   * nothing.
    *
    * @param dtype in which they take no more bytes than gradients do
    */

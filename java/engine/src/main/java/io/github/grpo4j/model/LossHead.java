@@ -60,7 +60,8 @@ public final class LossHead {
 
   /** Arena bytes that a reference beside the model takes in addition. */
   public static long referenceBytes(ModelConfig config, DType dtype, long rows) {
-    return Arena.sizeOf(dtype, rows, config.hiddenSize()) + Arena.sizeOf(DType.F32, Math.min(rows, chunkRows(config.vocabSize())), config.vocabSize());
+    long chunk = Math.min(rows, chunkRows(config.vocabSize()));
+    return Arena.sizeOf(dtype, rows, config.hiddenSize()) + Arena.sizeOf(DType.F32, chunk, config.vocabSize());
   }
 
   /** Log-probs and entropies at {@code temperature}, without gradients. */
@@ -71,7 +72,8 @@ public final class LossHead {
   }
 
   /** Writes them behind one another, from element {@code offset} on. */
-  public void score(CausalLm.Activations activations, int[] targetIds, Targets targets, float temperature, Scores into, int offset, Arena arena) {
+  public void score(CausalLm.Activations activations, int[] targetIds, Targets targets, float temperature, Scores into, int offset,
+      Arena arena) {
     int rows = targets.total();
     long mark = arena.mark();
     Tensor hidden = gather(activations, targets, arena);

@@ -56,18 +56,6 @@ public record Experience(
   }
 
   private static int[] buckets(List<Episode> episodes, boolean[] masked) {
-    int[] present = new int[episodes.size()];
-    int count = 0;
-    for (int i = 0; i < masked.length; i++) {
-      if (!masked[i]) {
-        present[count++] = episodes.get(i).tokenIds().length;
-      }
-    }
-    int[] ofPresent = LengthBuckets.of(Arrays.copyOf(present, count));
-    int[] buckets = new int[masked.length];
-    for (int i = 0, next = 0; i < masked.length; i++) {
-      buckets[i] = masked[i] ? LengthBuckets.MEDIUM : ofPresent[next++];
-    }
-    return buckets;
+    return LengthBuckets.of(episodes.stream().mapToInt(episode -> episode.tokenIds().length).toArray(), masked);
   }
 }

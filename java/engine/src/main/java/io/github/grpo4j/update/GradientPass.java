@@ -135,8 +135,10 @@ public final class GradientPass implements AutoCloseable {
 
   /** The same, end to end. */
   void score(List<Sample> samples, float temperature, Scores into) {
-    forEachBatch(samples, (batch, packed, first) ->
-        head.score(model.forward(packed, arena, CausalLm.Recompute.LAYER), batch.targetIds(), batch.targets(), temperature, into, first, arena));
+    forEachBatch(samples, (batch, packed, first) -> {
+      CausalLm.Activations activations = model.forward(packed, arena, CausalLm.Recompute.LAYER);
+      head.score(activations, batch.targetIds(), batch.targets(), temperature, into, first, arena);
+    });
   }
 
   private interface BatchPass {

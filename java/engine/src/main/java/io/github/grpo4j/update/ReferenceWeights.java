@@ -78,7 +78,8 @@ public abstract sealed class ReferenceWeights implements AutoCloseable {
           Tensor weight = parameter.weight();
           Tensor slab = backend.allocateHost(Layout.ROWS, (weight.bytes() + Float.BYTES - 1) / Float.BYTES);
           memory.add(slab);
-          resting.add(new Tensor(weight.dtype(), weight.layout(), slab.place(), weight.shape(), weight.storedElements(), slab.anyAddress(), () -> {}));
+          resting.add(new Tensor(weight.dtype(), weight.layout(), slab.place(), weight.shape(), weight.storedElements(), slab.anyAddress(),
+              () -> {}));
         }
       } catch (RuntimeException e) {
         close();

@@ -84,8 +84,9 @@ record StepTable(TokenTable table, List<Sample> samples, int[] episode, int[] or
   }
 
   private static void put(float[] values, float[] column, int[] starts, int sequence) {
-    if (values.length != starts[sequence + 1] - starts[sequence]) {
-      throw new IllegalArgumentException(values.length + " log-probs for a completion of " + (starts[sequence + 1] - starts[sequence]) + " tokens");
+    int tokens = starts[sequence + 1] - starts[sequence];
+    if (values.length != tokens) {
+      throw new IllegalArgumentException(values.length + " log-probs for a completion of " + tokens + " tokens");
     }
     System.arraycopy(values, 0, column, starts[sequence], values.length);
   }

@@ -99,8 +99,8 @@ final class TermsLoss implements HeadLoss {
     if (kl != null) {
       backend.klBackward(chunk.refLogits(), chunk.logits(), dKl.rows(row, n), invTemperature);
     }
-    boolean byEntropy = hasNonZero(table.dEntropy, first + row, n);
-    backend.logprobBackward(chunk.logits(), dLogprob.rows(row, n), byEntropy ? dEntropy.rows(row, n) : null, chunk.targets(), invTemperature);
+    Tensor byEntropy = hasNonZero(table.dEntropy, first + row, n) ? dEntropy.rows(row, n) : null;
+    backend.logprobBackward(chunk.logits(), dLogprob.rows(row, n), byEntropy, chunk.targets(), invTemperature);
     if (kl != null) {
       backend.add(chunk.logits(), chunk.refLogits());
     }

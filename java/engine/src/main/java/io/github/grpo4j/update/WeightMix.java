@@ -9,8 +9,8 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * {@code into = share from + (1 - share) into} for all weights of two models of one shape, element by element in the order in which they are
- * stored, on the host: it happens every few hundred steps.
+ * {@code into = share from + (1 - share) into} for all weights of two models of one shape, element by element in the order in which they
+ * are stored, on the host: it happens every few hundred steps.
  */
 final class WeightMix {
   private static final int PIECE_BYTES = 8 << 20;

@@ -94,7 +94,8 @@ class PolicyUpdateTest {
     return List.of(
         new LossPipeline(List.of(plain, new KlTerm(kl, ImportanceLevel.TOKEN)), new SequenceMean()),
         new LossPipeline(List.of(new PolicyTerm(new DynamicClip()), new EntropyTerm(0.01)), new BucketMean()),
-        new LossPipeline(List.of(new PolicyTerm(sequence), new KlTerm(kl, ImportanceLevel.SEQUENCE), new EntropyTerm(0.01)), new TokenMean()),
+        new LossPipeline(
+            List.of(new PolicyTerm(sequence), new KlTerm(kl, ImportanceLevel.SEQUENCE), new EntropyTerm(0.01)), new TokenMean()),
         new LossPipeline(List.of(plain, new KlTerm(new ExactKl(0.2), ImportanceLevel.TOKEN)), new TokenMean()),
         new LossPipeline(List.of(new PolicyTerm(sequence), new KlTerm(new ExactKl(0.2), ImportanceLevel.SEQUENCE)), new SequenceMean()),
         new LossPipeline(List.of(plain, new Squared(LossTerm.Scope.TOKEN)), new TokenMean()),
@@ -203,11 +204,12 @@ class PolicyUpdateTest {
       assertTrue(result.trainedTokens() < episodes.stream().mapToLong(Episode::totalTokens).sum());
     }
     // A vanishing KL makes every episode run through the model.
-    LossPipeline all = new LossPipeline(List.of(PLAIN.terms().get(0), new KlTerm(new K3(1e-30, false, KlPenalty.Where.LOSS), ImportanceLevel.TOKEN)),
-        PLAIN.aggregation());
+    LossTerm vanishing = new KlTerm(new K3(1e-30, false, KlPenalty.Where.LOSS), ImportanceLevel.TOKEN);
+    LossPipeline all = new LossPipeline(List.of(PLAIN.terms().get(0), vanishing), PLAIN.aggregation());
     try (Run run = new Run(DType.F32, all, 100)) {
       List<Episode> episodes = run.draw();
-      Experience experience = Experience.of(episodes, advantages(episodes.size())).withReference(episodes.stream().map(Episode::logprobs).toList());
+      Experience experience = Experience.of(episodes, advantages(episodes.size()))
+          .withReference(episodes.stream().map(Episode::logprobs).toList());
       PolicyUpdate.Result result = run.update.step(experience, RATE, true);
       assertEquals(episodes.stream().mapToLong(Episode::totalTokens).sum(), result.trainedTokens());
       assertEquals(norm, result.optimizer().gradNorm(), 1e-6 * norm);
@@ -313,6 +315,25 @@ class PolicyUpdateTest {
     }
   }
 
+  /** Sampled at 0.9 and trained at 1: old log-probs are taken at 1, too, so that ratios begin at 1. */
+  @Test
+  void oldLogProbsOfAnotherTemperatureAreScoredAgain() {
+    try (Run run = new Run(DType.F32, PLAIN, 100)) {
+      PolicyUpdate one = new PolicyUpdate(run.pass, run.gradients, run.optimizer, PLAIN, 1, MAX_NEW);
+      List<Episode> episodes = run.draw();
+      Experience sampled = Experience.of(episodes, advantages(episodes.size()));
+      Experience scored = sampled.withOld(one.score(episodes));
+      double expected = 0;
+      long tokens = 0;
+      for (int i = 0; i < episodes.size(); i++) {
+        expected -= sampled.advantages()[i] * episodes.get(i).tokenIds().length;
+        tokens += episodes.get(i).tokenIds().length;
+      }
+      assertEquals(expected / tokens, one.step(scored, 0, false).metrics().loss(), 1e-6);
+      assertTrue(Math.abs(expected / tokens - one.step(sampled, 0, false).metrics().loss()) > 1e-4, "ratios are not 1 without");
+    }
+  }
+
   @Test
   void mismatchKeepsWhatIsNoNumber() {
     MismatchMeter meter = new MismatchMeter();
@@ -364,9 +385,8 @@ class PolicyUpdateTest {
       pass = new GradientPass(open.model(), budget, 64, Recompute.NONE, loss.needsExactKl());
       optimizer = new AdamW(open.backend(), open.weights(), new AdamW.Settings(0.9, 0.99, 1e-8, 0, true, 1));
       update = new PolicyUpdate(pass, gradients, optimizer, loss, TEMPERATURE, MAX_NEW);
-      reference = loss.needsExactKl()
-          ? new ReferencePolicy(ReferenceWeights.onDevice(RandomWeights.create(open.backend(), CONFIG, dtype, referenceSeed)), pass, 64, TEMPERATURE)
-          : null;
+      reference = loss.needsExactKl() ? new ReferencePolicy(
+          ReferenceWeights.onDevice(RandomWeights.create(open.backend(), CONFIG, dtype, referenceSeed)), pass, 64, TEMPERATURE) : null;
       update.runBeside(reference);
     }
 

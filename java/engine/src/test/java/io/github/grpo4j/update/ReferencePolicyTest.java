@@ -16,6 +16,7 @@ import io.github.grpo4j.grpo.loss.reference.ReferenceRefresh;
 import io.github.grpo4j.grpo.loss.reference.Reset;
 import io.github.grpo4j.model.CausalLm.Recompute;
 import io.github.grpo4j.model.Gradients;
+import io.github.grpo4j.model.LossHead.Scores;
 import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelConfig.Family;
 import io.github.grpo4j.model.ModelWeights;
@@ -63,7 +64,8 @@ class ReferencePolicyTest {
   @EnumSource(value = DType.class, names = {"F32", "BF16"})
   void aResetReferenceIsThePolicy(DType dtype) {
     try (Run run = new Run(dtype); ReferencePolicy reference = run.reference(ReferenceWeights.onDevice(run.other(22)))) {
-      List<float[]> policy = run.pass.score(run.episodes.stream().map(StepTable::sampleOf).toList(), 1).stream().map(s -> s.logprob()).toList();
+      List<float[]> policy = run.pass.score(run.episodes.stream().map(StepTable::sampleOf).toList(), 1).stream()
+          .map(Scores::logprob).toList();
       assertTrue(policy.get(0)[0] != reference.logprobs(run.episodes).get(0)[0]);
       reference.refresh(run.open.weights(), 1);
       assertSame(policy, reference.logprobs(run.episodes));
@@ -125,7 +127,8 @@ class ReferencePolicyTest {
       Random random = new Random(1);
       for (int i = 0; i < 4; i++) {
         int[] completion = random.ints(5 + 3 * i, 0, 64).toArray();
-        episodes.add(new Episode(0, i, new int[] {1, 2, 3}, completion, new float[completion.length], new float[completion.length], FinishReason.EOS, ""));
+        float[] none = new float[completion.length];
+        episodes.add(new Episode(0, i, new int[] {1, 2, 3}, completion, none, none, FinishReason.EOS, ""));
       }
     }
 

@@ -98,7 +98,8 @@ class TrainingFixtureTest {
           assertMaxAbs(what + "logps", row(golden, "it" + step + ".logps", b, length), scores.get(b).logprob(), 1e-4);
           assertMaxAbs(what + "entropy", row(golden, "it" + step + ".entropy", b, length), scores.get(b).entropy(), 1e-4);
         }
-        PolicyUpdate.Result result = update.step(Experience.of(episodes, advantages).withReference(reference), json.path("lr").asDouble(), step == 0);
+        Experience experience = Experience.of(episodes, advantages).withReference(reference);
+        PolicyUpdate.Result result = update.step(experience, json.path("lr").asDouble(), step == 0);
         Map<String, Double> metrics = result.metrics().toMap();
         JsonNode expected = json.path("iterations").get(step);
         expected.fields().forEachRemaining(entry -> {

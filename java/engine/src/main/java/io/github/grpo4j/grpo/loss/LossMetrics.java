@@ -107,7 +107,10 @@ public final class LossMetrics {
     return values.containsKey("loss") ? values.get("loss").result() : 0;
   }
 
-  /** Metrics of several optimizer steps as one row: extremes are those of all steps, events are counted together, everything else is the mean over the steps. */
+  /**
+   * Metrics of several optimizer steps as one row: extremes are those of all steps, events are counted together, everything else is the
+   * mean over the steps.
+   */
   public static Map<String, Double> combined(List<LossMetrics> steps) {
     Map<String, List<Value>> byName = new LinkedHashMap<>();
     for (LossMetrics step : steps) {

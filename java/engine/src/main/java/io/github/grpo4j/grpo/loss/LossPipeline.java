@@ -34,8 +34,8 @@ public record LossPipeline(List<LossTerm> terms, Aggregation aggregation) {
   }
 
   /**
-   * Derivatives of the tokens {@code [from, to)}, whose columns of the model are filled in: whole sequences, or with scope TOKEN any tokens.
-   * What was added for them before is forgotten.
+   * Derivatives of the tokens {@code [from, to)}, whose columns of the model are filled in: whole sequences, or with scope TOKEN any
+   * tokens. What was added for them before is forgotten.
    */
   public void derivatives(TokenTable table, int from, int to) {
     int sequence = table.sequenceOf(from);

@@ -4,8 +4,8 @@ import io.github.grpo4j.grpo.credit.grouping.LengthBuckets;
 import java.util.Arrays;
 
 /**
- * What normalisers are made of: sums over all sequences of an optimizer step that are in the loss, so masked ones are not here. They add up over micro-batches and over
- * processes, and are divided by once, at the end.
+ * What normalisers are made of: sums over all sequences of an optimizer step that are in the loss, so masked ones are not here. They add
+ * up over micro-batches and over processes, and are divided by once, at the end.
  *
  * @param sequences in the loss, those without loss tokens included
  * @param tokens loss tokens of all sequences

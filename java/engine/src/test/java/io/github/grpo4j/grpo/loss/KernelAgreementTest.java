@@ -44,7 +44,8 @@ class KernelAgreementTest {
     for (Surrogate surrogate : LossTables.SURROGATES) {
       for (KlPenalty penalty : penalties) {
         if (surrogate.level() == ImportanceLevel.TOKEN && !(penalty instanceof ExactKl)) {
-          pipelines.add(LossTables.pipeline(surrogate, penalty, penalty == null ? 0 : 0.05, penalty == null ? new SequenceMean() : new TokenMean()));
+          Aggregation aggregation = penalty == null ? new SequenceMean() : new TokenMean();
+          pipelines.add(LossTables.pipeline(surrogate, penalty, penalty == null ? 0 : 0.05, aggregation));
         }
       }
     }
@@ -81,7 +82,8 @@ class KernelAgreementTest {
       Tensor entropy = device.output(DType.F32, ROWS);
       backend.logprob(logprob, entropy, null, device.tensor(DType.F32, logits), ids, 1);
       float[] drawn = floats(device.read(logprob));
-      TokenTable table = new TokenTable(STARTS, onPolicy ? drawn.clone() : near(drawn, random), near(drawn, random), advantage, weight, false);
+      float[] old = onPolicy ? drawn.clone() : near(drawn, random);
+      TokenTable table = new TokenTable(STARTS, old, near(drawn, random), advantage, weight, false);
       System.arraycopy(drawn, 0, table.newLogprob, 0, ROWS);
       System.arraycopy(floats(device.read(entropy)), 0, table.entropy, 0, ROWS);
       pipeline.evaluate(table);
@@ -121,7 +123,8 @@ class KernelAgreementTest {
       Tensor carried = device.tensor(DType.F32, logits);
       device.backend().logprobBackward(carried, tensor(device, derivative), null, ids, 1.25f);
       Tensor linear = device.tensor(DType.F32, logits);
-      device.backend().policyLoss(device.output(DType.F32, ROWS), device.output(DType.F32, ROWS), device.output(DType.F32, ROWS), linear, ids,
+      Tensor unread = device.output(DType.F32, ROWS);
+      device.backend().policyLoss(device.output(DType.F32, ROWS), unread, device.output(DType.F32, ROWS), linear, ids,
           new Backend.TokenInputs(tensor(device, derivative), null, null, null, null, null), 1.25f, TokenLoss.LINEAR);
       double[] expected = device.read(linear).values();
       double[] actual = device.read(carried).values();
@@ -133,8 +136,10 @@ class KernelAgreementTest {
 
   @Test
   void theKernelGetsTheSettingsOfTheTerms() {
-    LossPipeline pipeline = LossTables.pipeline(new PpoClip(0.2, 0.28, 4, 3, ImportanceLevel.TOKEN), new K3(0.04, true, KlPenalty.Where.LOSS), 0.01, new TokenMean());
-    assertEquals(new TokenLoss(TokenLoss.Kind.CLIPPED, TokenLoss.Kl.K3, true, 0.04f, 0.01f, 4, 3), FusedPolicyLoss.of(pipeline).orElseThrow().settings());
+    LossPipeline pipeline = LossTables.pipeline(new PpoClip(0.2, 0.28, 4, 3, ImportanceLevel.TOKEN),
+        new K3(0.04, true, KlPenalty.Where.LOSS), 0.01, new TokenMean());
+    assertEquals(new TokenLoss(TokenLoss.Kind.CLIPPED, TokenLoss.Kl.K3, true, 0.04f, 0.01f, 4, 3),
+        FusedPolicyLoss.of(pipeline).orElseThrow().settings());
     LossPipeline plain = LossTables.pipeline(new Unclipped(), new K2(0.1, false, KlPenalty.Where.LOSS), 0, new TokenMean());
     assertEquals(new TokenLoss(TokenLoss.Kind.CLIPPED, TokenLoss.Kl.K2, false, 0.1f, 0, Float.POSITIVE_INFINITY, Float.POSITIVE_INFINITY),
         FusedPolicyLoss.of(plain).orElseThrow().settings());
@@ -142,7 +147,8 @@ class KernelAgreementTest {
 
   @Test
   void whatTheKernelDoesNotKnowGoesTheGeneralWay() {
-    assertEquals(Optional.empty(), FusedPolicyLoss.of(LossTables.pipeline(new Unclipped(ImportanceLevel.SEQUENCE), null, 0, new TokenMean())));
+    Surrogate sequence = new Unclipped(ImportanceLevel.SEQUENCE);
+    assertEquals(Optional.empty(), FusedPolicyLoss.of(LossTables.pipeline(sequence, null, 0, new TokenMean())));
     assertEquals(Optional.empty(), FusedPolicyLoss.of(LossTables.pipeline(new PpoClip(), new ExactKl(0.1), 0, new TokenMean())));
     Surrogate own = (ratio, advantage, oldLogprob) -> new Surrogate.Value(-ratio * advantage, -advantage, false, false);
     assertEquals(Optional.empty(), FusedPolicyLoss.of(LossTables.pipeline(own, null, 0, new TokenMean())));

@@ -174,7 +174,8 @@ class LossPipelineTest {
     // Ratios 1.5 and 0.5 for A = 2; 1.5 for A = -1. Bounds 0.8 and 1.2: losses -2.4, -1, 1.5.
     float half = (float) Math.log(0.5);
     float more = (float) Math.log(1.5);
-    TokenTable table = new TokenTable(new int[] {0, 2, 3}, new float[3], null, new float[] {2, 2, -1}, new float[] {0.25f, 0.25f, 0.5f}, false);
+    TokenTable table = new TokenTable(
+        new int[] {0, 2, 3}, new float[3], null, new float[] {2, 2, -1}, new float[] {0.25f, 0.25f, 0.5f}, false);
     System.arraycopy(new float[] {more, half, more}, 0, table.newLogprob, 0, 3);
     System.arraycopy(new float[] {1, 2, 3}, 0, table.entropy, 0, 3);
     LossMetrics metrics = LossTables.pipeline(new PpoClip(), null, 0.1, new SequenceMean()).evaluate(table);
@@ -199,7 +200,8 @@ class LossPipelineTest {
     TokenTable table = new TokenTable(new int[] {0, 2, 4}, new float[4], null, new float[] {1, 1, -1, -1},
         new float[] {0.25f, 0.25f, 0.25f, 0.25f}, false);
     System.arraycopy(new float[] {0.2f, 0.4f, 0.2f, 0.4f}, 0, table.newLogprob, 0, 4);
-    LossMetrics metrics = LossTables.pipeline(new PpoClip(0.2, 0.28, 0, 0, ImportanceLevel.SEQUENCE), null, 0, new TokenMean()).evaluate(table);
+    Surrogate sequence = new PpoClip(0.2, 0.28, 0, 0, ImportanceLevel.SEQUENCE);
+    LossMetrics metrics = LossTables.pipeline(sequence, null, 0, new TokenMean()).evaluate(table);
     double s = Math.exp(0.3);
     assertEquals(0.5 * -1.28 + 0.5 * s, metrics.loss(), 1e-7);
     assertArrayEquals(new float[] {0, 0, (float) (0.5 * s / 2), (float) (0.5 * s / 2)}, table.dLogprob, 1e-7f);
@@ -222,7 +224,8 @@ class LossPipelineTest {
     assertEquals(0.5, map.get("clip_ratio/outside_high_mean"), "the token out of the loss does not count");
     assertEquals(0.25, map.get("clip_ratio/low_mean"));
     assertEquals(0.25, map.get("clip_ratio/high_mean"));
-    assertFalse(LossTables.pipeline(new PpoClip(), null, 0, new TokenMean()).evaluate(table).toMap().containsKey("clip_ratio/outside_low_mean"));
+    Map<String, Double> ppo = LossTables.pipeline(new PpoClip(), null, 0, new TokenMean()).evaluate(table).toMap();
+    assertFalse(ppo.containsKey("clip_ratio/outside_low_mean"));
   }
 
   @ParameterizedTest
@@ -238,7 +241,8 @@ class LossPipelineTest {
 
   @Test
   void theWidestScopeDecides() {
-    assertEquals(LossTerm.Scope.TOKEN, LossTables.pipeline(new PpoClip(), new K3(0.1, true, KlPenalty.Where.LOSS), 0.1, new TokenMean()).scope());
+    KlPenalty kl = new K3(0.1, true, KlPenalty.Where.LOSS);
+    assertEquals(LossTerm.Scope.TOKEN, LossTables.pipeline(new PpoClip(), kl, 0.1, new TokenMean()).scope());
     Surrogate sequence = new Unclipped(ImportanceLevel.SEQUENCE);
     assertEquals(LossTerm.Scope.SEQUENCE, LossTables.pipeline(sequence, null, 0, new TokenMean()).scope());
     assertFalse(LossTables.pipeline(new DynamicClip(), null, 0, new TokenMean()).ignoresAdvantage());

@@ -105,11 +105,4 @@ final class LossTables {
     }
     return table;
   }
-
-  /** One token, drawn with log-prob {@code old}. */
-  static TokenTable token(double ratio, double advantage, double old) {
-    TokenTable table = new TokenTable(new int[] {0, 1}, new float[] {(float) old}, new float[1], new float[] {(float) advantage}, new float[] {1}, false);
-    table.newLogprob[0] = (float) (old + Math.log(ratio));
-    return table;
-  }
 }

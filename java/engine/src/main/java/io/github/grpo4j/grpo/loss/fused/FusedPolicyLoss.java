@@ -43,8 +43,8 @@ public record FusedPolicyLoss(TokenLoss settings, ClippedSurrogate surrogate) {
     if (surrogate == null) {
       return Optional.empty();
     }
-    TokenLoss settings = new TokenLoss(TokenLoss.Kind.CLIPPED, kl == null ? TokenLoss.Kl.NONE : estimator(kl), kl != null && kl.timesRatio(),
-        kl == null ? 0 : (float) kl.coef(), (float) entropyCoef, (float) surrogate.capOfRatio(), (float) surrogate.boundOfLoss());
+    TokenLoss settings = new TokenLoss(TokenLoss.Kind.CLIPPED, kl == null ? TokenLoss.Kl.NONE : estimator(kl),
+        kl != null && kl.timesRatio(), kl == null ? 0 : (float) kl.coef(), (float) entropyCoef, (float) surrogate.capOfRatio(), (float) surrogate.boundOfLoss());
     return Optional.of(new FusedPolicyLoss(settings, surrogate));
   }
 

@@ -5,8 +5,8 @@ import io.github.grpo4j.grpo.loss.Surrogate;
 import io.github.grpo4j.options.Check;
 
 /**
- * {@code k1 = -d}: unbiased and may be negative; its gradient averages to 0, so it serves as a metric or in the reward. With {@code d = ref - new} log-prob,
- * clamped to +-{@value Surrogate#LARGEST_LOG_RATIO} (Schulman, "Approximating KL Divergence", 2020).
+ * {@code k1 = -d}: unbiased and may be negative; its gradient averages to 0, so it serves as a metric or in the reward.
+ * With {@code d = ref - new} log-prob, clamped to +-{@value Surrogate#LARGEST_LOG_RATIO} (Schulman, "Approximating KL Divergence", 2020).
  */
 public record K1(double coef, boolean timesRatio, Where where) implements KlPenalty {
   public K1 {

@@ -13,7 +13,7 @@ public interface ReferenceRefresh {
     return every() > 0;
   }
 
-  /** True if a refresh falls between two counts of optimizer steps. A rollout is trained on with one reference, so it comes after its updates. */
+  /** True if a refresh falls between two counts of optimizer steps. A rollout has one reference, so it comes after its updates. */
   default boolean isDue(long before, long after) {
     return changes() && before / every() < after / every();
   }

@@ -2,7 +2,9 @@ package io.github.grpo4j.grpo.loss.reference;
 
 import io.github.grpo4j.options.Check;
 
-/** The policy itself becomes the reference every so many optimizer steps (ProRL, arXiv 2505.24864; TR-DPO's hard update, arXiv 2404.09656). */
+/**
+ * The policy itself becomes the reference every so many optimizer steps (ProRL, arXiv 2505.24864; TR-DPO's hard update, arXiv 2404.09656).
+ */
 public record Reset(int every) implements ReferenceRefresh {
   public Reset {
     Check.atLeast(1, "every", every);

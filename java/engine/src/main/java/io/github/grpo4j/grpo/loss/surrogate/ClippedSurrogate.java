@@ -54,7 +54,8 @@ public interface ClippedSurrogate extends Surrogate {
   /** A bound on the loss of single tokens has no meaning for the ratio of a sequence. */
   static void requireTokenLevel(double dualClip, ImportanceLevel level) {
     if (dualClip != 0 && level == ImportanceLevel.SEQUENCE) {
-      throw new IllegalArgumentException("dual_clip is " + dualClip + "; it must be 0 with level sequence: it bounds the loss of single tokens");
+      throw new IllegalArgumentException(
+          "dual_clip is " + dualClip + "; it must be 0 with level sequence: it bounds the loss of single tokens");
     }
   }
 }

@@ -12,8 +12,8 @@ import io.github.grpo4j.options.Check;
  * high(q) = 1/2 + 1/2 sqrt(1 + 4 high / q)            at most cap
  * </pre>
  *
- * with {@code q = exp(old) + 1e-10}. For {@code q < 4 low} the inequality always holds below, so mathematically there is no lower bound; DCPO
- * floors it at 0.5 all the same.
+ * with {@code q = exp(old) + 1e-10}. For {@code q < 4 low} the inequality always holds below, so mathematically there is no lower bound;
+ * DCPO floors it at 0.5 all the same.
  *
  * @param lowFloor the lower bound where the root is 0: 0.5, or 0 for none
  * @param cap of the upper bound, above 1; 0: none

@@ -23,7 +23,8 @@ record SequenceRatio(double ratio, double slope, double oldLogprob, int lossToke
     }
     double logRatio = sum / Math.max(1, lossTokens);
     double ratio = Math.exp(Surrogate.clampLogRatio(logRatio));
-    return new SequenceRatio(ratio, Math.abs(logRatio) > Surrogate.LARGEST_LOG_RATIO ? 0 : ratio, old / Math.max(1, lossTokens), lossTokens);
+    double slope = Math.abs(logRatio) > Surrogate.LARGEST_LOG_RATIO ? 0 : ratio;
+    return new SequenceRatio(ratio, slope, old / Math.max(1, lossTokens), lossTokens);
   }
 
   /** Spreads d loss / d ratio over the log-probs of the sequence. */

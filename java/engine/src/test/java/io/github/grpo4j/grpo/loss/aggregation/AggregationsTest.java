@@ -8,7 +8,10 @@ import io.github.grpo4j.grpo.loss.Aggregation;
 import io.github.grpo4j.grpo.loss.StepTotals;
 import org.junit.jupiter.api.Test;
 
-/** Weights of tokens, worked by hand: sequences of 2, 3, 0 and 1 tokens, of which the last of the second and the only one of the fourth are left out. */
+/**
+ * Weights of tokens, worked by hand: sequences of 2, 3, 0 and 1 tokens, of which the last of the second and the only one of the fourth are
+ * left out.
+ */
 class AggregationsTest {
   private static final int[] STARTS = {0, 2, 5, 5, 6};
   private static final boolean[] MASK = {true, true, true, false, true, false};
@@ -50,7 +53,8 @@ class AggregationsTest {
 
   @Test
   void theConstantIsNotNegative() {
-    assertEquals("max_tokens is -1; it must be 0 or more", assertThrows(IllegalArgumentException.class, () -> new Constant(-1)).getMessage());
+    IllegalArgumentException refused = assertThrows(IllegalArgumentException.class, () -> new Constant(-1));
+    assertEquals("max_tokens is -1; it must be 0 or more", refused.getMessage());
     for (String name : Aggregations.REGISTRY.names()) {
       assertEquals(name, Aggregations.REGISTRY.nameOf(Aggregations.REGISTRY.find(name).orElseThrow()));
     }

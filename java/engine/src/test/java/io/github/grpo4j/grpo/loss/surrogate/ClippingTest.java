@@ -29,7 +29,8 @@ class ClippingTest {
   @Test
   void capAndDualClipBoundTheLossOfBadTokens() {
     check(new PpoClip(0.2, 0.28, 1.5, 1.4, ImportanceLevel.TOKEN), new double[][] {
-        {0.5, 2, -1, -2}, {1.5, 2, -2.56, 0}, {0.5, -2, 1.6, 0}, {0.9, -2, 1.8, 2}, {1.3, -2, 2.6, 2}, {1.45, -2, 2.8, 0}, {9, -2, 2.8, 0}});
+        {0.5, 2, -1, -2}, {1.5, 2, -2.56, 0}, {0.5, -2, 1.6, 0}, {0.9, -2, 1.8, 2}, {1.3, -2, 2.6, 2}, {1.45, -2, 2.8, 0},
+        {9, -2, 2.8, 0}});
     check(new PpoClip(0.2, 0.28, 1.5, 0, ImportanceLevel.TOKEN), new double[][] {{1.45, -2, 2.9, 2}, {5, -2, 3, 0}});
   }
 
@@ -50,7 +51,8 @@ class ClippingTest {
   @Test
   void dynamicBoundsFollowTheOldProbability() {
     DynamicClip dcpo = new DynamicClip();
-    double[][] probabilityLowHigh = {{1, 0.80, 1.171}, {0.9, 0.769, 1.187}, {0.64, 0.5, 1.25}, {0.5, 0.5, 1.306}, {0.1, 0.5, 2}, {0.01, 0.5, 5}};
+    double[][] probabilityLowHigh =
+        {{1, 0.80, 1.171}, {0.9, 0.769, 1.187}, {0.64, 0.5, 1.25}, {0.5, 0.5, 1.306}, {0.1, 0.5, 2}, {0.01, 0.5, 5}};
     for (double[] row : probabilityLowHigh) {
       assertEquals(row[1], dcpo.low(Math.log(row[0])), 5e-4, "low at " + row[0]);
       assertEquals(row[2], dcpo.high(Math.log(row[0])), 5e-4, "high at " + row[0]);
