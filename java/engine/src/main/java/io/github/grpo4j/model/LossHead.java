@@ -2,9 +2,9 @@ package io.github.grpo4j.model;
 
 import io.github.grpo4j.backend.Arena;
 import io.github.grpo4j.backend.Backend;
-import io.github.grpo4j.backend.Backend.TokenInputs;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.Tensor;
+import io.github.grpo4j.backend.TokenInputs;
 import io.github.grpo4j.backend.TokenLoss;
 import java.util.Arrays;
 

@@ -9,6 +9,7 @@ import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.Layout;
 import io.github.grpo4j.backend.Tensor;
 import io.github.grpo4j.model.Parameter.Slice;
+import io.github.grpo4j.model.safetensors.ModelFormatException;
 import io.github.grpo4j.model.safetensors.SafetensorsFile;
 import io.github.grpo4j.model.safetensors.SafetensorsWriter;
 import io.github.grpo4j.model.safetensors.StoredType;

@@ -3,8 +3,7 @@ package io.github.grpo4j.backend;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.grpo4j.backend.Backend.AttentionShape;
-import io.github.grpo4j.backend.Backend.Segments;
+import io.github.grpo4j.backend.cuda.CudaBackend;
 import io.github.grpo4j.testing.Accuracy;
 import io.github.grpo4j.testing.NdArray;
 import io.github.grpo4j.testing.TestBackends;

@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.grpo4j.backend.BackendException;
 import io.github.grpo4j.backend.DeviceKind;
-import io.github.grpo4j.backend.cuda.CudaDeviceInfo;
+import io.github.grpo4j.backend.cuda.runtime.CudaDeviceInfo;
 import io.github.grpo4j.config.ConfigLoader;
 import io.github.grpo4j.config.RunConfig;
 import io.github.grpo4j.memory.MemoryPlan.Memory;

@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.model.ModelConfig.Family;
+import io.github.grpo4j.model.safetensors.ModelFormatException;
 import io.github.grpo4j.model.safetensors.SafetensorsFile;
 import io.github.grpo4j.model.safetensors.SafetensorsWriter;
 import io.github.grpo4j.model.safetensors.StoredType;

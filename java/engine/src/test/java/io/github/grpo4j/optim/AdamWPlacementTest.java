@@ -6,11 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.grpo4j.backend.Backend;
-import io.github.grpo4j.backend.CpuBackend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.DeviceKind;
 import io.github.grpo4j.backend.Layout;
 import io.github.grpo4j.backend.Tensor;
+import io.github.grpo4j.backend.cpu.CpuBackend;
 import io.github.grpo4j.model.Gradients;
 import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelConfig.Family;

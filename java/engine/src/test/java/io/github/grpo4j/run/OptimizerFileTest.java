@@ -15,7 +15,7 @@ import io.github.grpo4j.model.Gradients;
 import io.github.grpo4j.model.LossHead.Inputs;
 import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelConfig.Family;
-import io.github.grpo4j.model.ModelFormatException;
+import io.github.grpo4j.model.safetensors.ModelFormatException;
 import io.github.grpo4j.model.safetensors.SafetensorsFile;
 import io.github.grpo4j.model.safetensors.SafetensorsWriter;
 import io.github.grpo4j.model.safetensors.TensorInfo;

@@ -3,7 +3,7 @@ package io.github.grpo4j.grpo.loss;
 import java.util.Arrays;
 
 /**
- * The tokens of packed episodes as the objective sees them: the arrays of {@link io.github.grpo4j.backend.Backend.TokenInputs}
+ * The tokens of packed episodes as the objective sees them: the arrays of {@link io.github.grpo4j.backend.TokenInputs}
  * on the Java side. {@code T} tokens of {@code B} episodes end to end.
  *
  * @param cuSeqlens {@code [B + 1]} offsets of the episodes

@@ -7,6 +7,7 @@ import static io.github.grpo4j.testing.Accuracy.toDoubles;
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.Tensor;
+import io.github.grpo4j.backend.TokenInputs;
 import io.github.grpo4j.backend.TokenLoss;
 import io.github.grpo4j.testing.NdArray;
 import io.github.grpo4j.testing.TestDevice;
@@ -74,7 +75,7 @@ class KernelAgreementTest {
       Tensor dLogprob = device.output(DType.F32, ROWS);
       Tensor gradient = device.tensor(DType.F32, logits);
       device.backend().policyLoss(device.output(DType.F32, ROWS), device.output(DType.F32, ROWS), dLogprob, gradient, ids,
-          new Backend.TokenInputs(tensor(device, weight), tensor(device, advantage), oldLogprob == null ? null : tensor(device, oldLogprob),
+          new TokenInputs(tensor(device, weight), tensor(device, advantage), oldLogprob == null ? null : tensor(device, oldLogprob),
               objective.kl().isUsed() ? tensor(device, refLogprob) : null, tensor(device, low), tensor(device, high)), 1,
           objective.toTokenLoss());
       assertMaxAbs("d loss / d log-prob", toDoubles(expected.dLogprob()), device.read(dLogprob).values(), 1e-7);
