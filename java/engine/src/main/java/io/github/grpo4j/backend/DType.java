@@ -1,5 +1,8 @@
 package io.github.grpo4j.backend;
 
+import java.util.Locale;
+import java.util.Optional;
+
 /** Storage types of tensors. Arithmetic is fp32 whatever the storage. Codes are those of {@code grpo4j/ops.h}. */
 public enum DType {
   F32(4, 0),
@@ -25,6 +28,21 @@ public enum DType {
   /** The code of this type in the op catalogue. */
   public int code() {
     return code;
+  }
+
+  /** The storage type that people call so, in the spelling of this program or of PyTorch: {@code f16}, {@code fp16}, {@code float16}. */
+  public static Optional<DType> storage(String name) {
+    return Optional.ofNullable(switch (name.toLowerCase(Locale.ROOT)) {
+      case "f32", "fp32", "float32" -> F32;
+      case "bf16", "bfloat16" -> BF16;
+      case "f16", "fp16", "float16" -> F16;
+      default -> null;
+    });
+  }
+
+  /** As an option has it: {@code f32}. */
+  public String optionName() {
+    return name().toLowerCase(Locale.ROOT);
   }
 
   /** Whether activations and weights may be stored so; F16 is for GPUs, no CPU kernel computes with it. */

@@ -2,6 +2,7 @@ package io.github.grpo4j.config;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.grpo4j.backend.DType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -24,10 +25,6 @@ final class ConfigKeys {
       Map.entry("training.max_grad_norm", "optimizer.max_grad_norm"),
       Map.entry("training.ckpt_save_interval", "training.checkpoint_interval"));
 
-  /** Other ways to write a value. */
-  private static final Map<String, Map<String, String>> VALUE_ALIASES = Map.of(
-      "model.dtype", Map.of("float32", "f32", "fp32", "f32", "bfloat16", "bf16"));
-
   private final ObjectNode defaults;
 
   ConfigKeys(ObjectNode defaults) {
@@ -43,8 +40,9 @@ final class ConfigKeys {
     return ALIASES.getOrDefault(name, name);
   }
 
+  /** The value that another way to write it means. */
   String canonicalValue(String option, String value) {
-    return VALUE_ALIASES.getOrDefault(option, Map.of()).getOrDefault(value, value);
+    return "model.dtype".equals(option) ? DType.storage(value).map(DType::optionName).orElse(value) : value;
   }
 
   /** The default of {@code group.key}, or null if there is no such option. */

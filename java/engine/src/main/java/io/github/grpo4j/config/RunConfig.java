@@ -39,7 +39,10 @@ public record RunConfig(
     Check.that(grpo.updatesPerRollout() <= rollout.questionsPerStep(), "grpo.updates_per_rollout", grpo.updatesPerRollout(),
         "at most " + rollout.questionsPerStep() + " (rollout.questions_per_step): an update needs a question of its own");
     Check.that(backend.attention() == AttentionKernels.OWN || model.dtype() != DType.F32, "backend.attention", "cudnn",
-        "own where model.dtype is f32: cuDNN's attention takes bf16");
+        "own where model.dtype is f32: cuDNN's attention takes bf16 and f16");
+    if (backend.device() == BackendOptions.Device.CPU) { // what another machine's GPU can do is not known here
+      backend.requireKernelsFor(model.dtype());
+    }
   }
 
   /** How rewards become advantages. */

@@ -76,6 +76,7 @@ public record MemoryPlan(ModelConfig model, DeviceKind device, List<Part> parts,
 
   /** The plan of {@code train}. */
   public static MemoryPlan training(RunConfig config) {
+    config.backend().requireKernelsFor(config.model().dtype());
     ModelConfig model = modelOf(config);
     DeviceKind device = config.backend().deviceKind();
     Memory own = ownMemory(device);
@@ -103,6 +104,7 @@ public record MemoryPlan(ModelConfig model, DeviceKind device, List<Part> parts,
 
   /** The plan of an evaluation of {@code answers} answers. */
   public static MemoryPlan evaluation(RunConfig config, int answers) {
+    config.backend().requireKernelsFor(config.model().dtype());
     ModelConfig model = modelOf(config);
     DeviceKind device = config.backend().deviceKind();
     int longest = longestSequence(config, model);

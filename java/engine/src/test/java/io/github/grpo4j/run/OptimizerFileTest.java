@@ -37,7 +37,7 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** The optimizer's state, written and read back: training goes on as if nothing had happened. */
 class OptimizerFileTest {
@@ -47,7 +47,7 @@ class OptimizerFileTest {
   @TempDir Path folder;
 
   @ParameterizedTest
-  @EnumSource(value = DType.class, names = {"F32", "BF16"})
+  @MethodSource("io.github.grpo4j.testing.TestBackends#storageTypes")
   void restoredOptimizerContinuesToTheBit(DType dtype) throws IOException {
     Path file = folder.resolve("optimizer.safetensors");
     try (Run run = new Run(CONFIG, dtype, 1); Run restored = new Run(CONFIG, dtype, 1)) {
@@ -85,7 +85,7 @@ class OptimizerFileTest {
 
   /** Files are the same whatever the placement, and a run goes on with any. */
   @ParameterizedTest
-  @EnumSource(value = DType.class, names = {"F32", "BF16"})
+  @MethodSource("io.github.grpo4j.testing.TestBackends#storageTypes")
   void placementsShareTheirFiles(DType dtype) throws IOException {
     Path first = folder.resolve("DEVICE.safetensors");
     try (Run device = new Run(CONFIG, dtype, 1)) {

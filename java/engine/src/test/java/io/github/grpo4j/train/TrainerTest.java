@@ -57,7 +57,8 @@ class TrainerTest {
   }
 
   static List<String> variants() {
-    return List.of("model.dtype=f32", "model.dtype=bf16", "grpo.updates_per_rollout=" + TestBackends.sized(4, 2), "grpo.kl_coef=0.05");
+    Stream<String> types = TestBackends.storageTypes().stream().map(type -> "model.dtype=" + type.optionName());
+    return Stream.concat(types, Stream.of("grpo.updates_per_rollout=" + TestBackends.sized(4, 2), "grpo.kl_coef=0.05")).toList();
   }
 
   @ParameterizedTest

@@ -36,7 +36,7 @@ import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** One optimizer step on sampled episodes. */
 class PolicyUpdateTest {
@@ -47,7 +47,7 @@ class PolicyUpdateTest {
   private static final Objective PLAIN = Objective.of(new Clipping.Ppo(0.2, 0.28), Kl.NONE, new Aggregation.TokenMean());
 
   @ParameterizedTest
-  @EnumSource(value = DType.class, names = {"F32", "BF16"})
+  @MethodSource("io.github.grpo4j.testing.TestBackends#storageTypes")
   void firstUpdateAfterARolloutIsExactlyOnPolicy(DType dtype) {
     try (Run run = new Run(dtype, PLAIN, 40)) {
       List<Episode> episodes = run.draw();

@@ -149,7 +149,7 @@ public final class CudnnAttention implements AutoCloseable {
   private Planned plan(Key key) {
     AttentionShape shape = key.shape();
     if (key.dtype() == DType.F32) {
-      throw new BackendException("cuDNN has no attention in F32: set model.dtype to bf16, or backend.attention to own");
+      throw new BackendException("cuDNN has no attention in F32: set model.dtype to bf16 or f16, or backend.attention to own");
     }
     if (shape.headDim() % HEAD_STEP != 0 || shape.headDim() > LARGEST_HEAD) {
       throw new BackendException("cuDNN has no attention for heads of " + shape.headDim() + " columns, only for multiples of " + HEAD_STEP + " up to "
