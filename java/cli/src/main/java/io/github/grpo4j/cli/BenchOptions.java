@@ -21,7 +21,8 @@ final class BenchOptions {
   @ArgGroup(multiplicity = "1", exclusive = true)
   private Source source;
 
-  @Option(names = "--dtype", defaultValue = "f32", converter = StorageType.class, paramLabel = "TYPE", description = StorageType.HELP + " (f32).")
+  @Option(names = "--dtype", defaultValue = "f32", converter = StorageType.class, paramLabel = "TYPE",
+      description = StorageType.HELP + " (f32).")
   private DType dtype;
 
   @Option(names = "--device", defaultValue = "auto",
@@ -87,6 +88,7 @@ final class BenchOptions {
 
   /** What was measured, above a table. */
   String title(Backend backend) {
-    return (source.random != null ? "random weights of " + source.random : source.model) + ", " + dtypeName() + "; " + ModelSession.describe(backend, options());
+    String weights = source.random != null ? "random weights of " + source.random : source.model;
+    return weights + ", " + dtypeName() + "; " + ModelSession.describe(backend, options());
   }
 }

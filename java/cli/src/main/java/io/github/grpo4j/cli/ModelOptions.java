@@ -13,7 +13,8 @@ final class ModelOptions {
       description = "Hugging Face model directory, run directory, checkpoint, or builtin:tiny.")
   private String model;
 
-  @Option(names = "--dtype", defaultValue = "f32", converter = StorageType.class, paramLabel = "TYPE", description = StorageType.HELP + " (f32).")
+  @Option(names = "--dtype", defaultValue = "f32", converter = StorageType.class, paramLabel = "TYPE",
+      description = StorageType.HELP + " (f32).")
   private DType dtype;
 
   @Option(names = "--device", defaultValue = "auto", description = "What to run on: ${COMPLETION-CANDIDATES}; auto takes a usable GPU (auto).")

@@ -4,6 +4,7 @@ import io.github.grpo4j.backend.AttentionKernels;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.grpo.credit.AdvantageEstimator;
 import io.github.grpo4j.grpo.loss.Objective;
+import io.github.grpo4j.optim.LossScaler;
 
 /**
  * All options of a run, resolved: no key is missing any more.
@@ -53,6 +54,11 @@ public record RunConfig(
   /** How advantages become a loss. */
   public Objective objective() {
     return grpo.objective(rollout.maxNewTokens());
+  }
+
+  /** The factor on the loss before any step. */
+  public LossScaler lossScaler() {
+    return LossScaler.of(training.lossScale(), model.dtype());
   }
 
   /** Episodes of a full step. */

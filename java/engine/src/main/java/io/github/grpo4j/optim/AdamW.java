@@ -168,18 +168,26 @@ public final class AdamW implements AutoCloseable {
 
   /** One step with the gradients of all parameters. */
   public StepResult step(Gradients gradients, double learningRate) {
+    return step(gradients, learningRate, 1);
+  }
+
+  /**
+   * One step with gradients that are too large by a factor, see {@link LossScaler}: it is divided out, and the norm is that of the
+   * quotient.
+   */
+  public StepResult step(Gradients gradients, double learningRate, double lossScale) {
     backend.zero(norm);
     for (State state : states) {
       backend.sumSquares(norm, gradients.of(state.parameter()));
     }
     double[] sums = new double[2];
     backend.download(norm, sums, 0);
-    double gradNorm = Math.sqrt(sums[0]);
+    double gradNorm = Math.sqrt(sums[0]) / lossScale;
     if (sums[1] > 0 || !Double.isFinite(gradNorm)) {
       return new StepResult(gradNorm, true);
     }
     double max = settings.maxGradNorm();
-    float scale = max > 0 ? (float) Math.min(1, max / (gradNorm + 1e-6)) : 1;
+    float scale = (float) ((max > 0 ? Math.min(1, max / (gradNorm + 1e-6)) : 1) / lossScale);
     step++;
     update(gradients, kernelSettings(learningRate, scale, settings.weightDecay()), kernelSettings(learningRate, scale, 0));
     return new StepResult(gradNorm, false);

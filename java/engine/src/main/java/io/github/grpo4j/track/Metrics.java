@@ -18,6 +18,8 @@ public final class Metrics {
   // The optimizer step.
   public static final String GRAD_NORM = "grad_norm";
   public static final String LEARNING_RATE = "learning_rate";
+  /** Factor on the loss of the next step, where a model is stored in fp16. */
+  public static final String LOSS_SCALE = "loss_scale";
   /** Prompt and answer tokens that the run has processed so far. */
   public static final String NUM_TOKENS = "num_tokens";
   public static final String EPOCH = "epoch";

@@ -103,9 +103,11 @@ public final class SftTrainer implements AutoCloseable {
     int targets = batch.stream().mapToInt(Sample::targets).sum();
     learner.optimizer().prefetch();
     learner.gradients().zero();
-    List<Scores> scores = learner.pass().backward(weighted(batch, targets), TokenLoss.LINEAR, 1, learner.gradients());
+    List<Sample> weighted = weighted(batch, targets, (float) learner.scaler().scale());
+    List<Scores> scores = learner.pass().backward(weighted, TokenLoss.LINEAR, 1, learner.gradients());
     double rate = config.sft().schedule().at(number - 1);
-    AdamW.StepResult stepped = learner.optimizer().step(learner.gradients(), rate);
+    AdamW.StepResult stepped = learner.optimizer().step(learner.gradients(), rate, learner.scaler().scale());
+    learner.scaler().update(stepped.skipped());
     double seconds = TrainingStep.secondsSince(start);
     int tokens = batch.stream().mapToInt(sample -> sample.ids().length).sum();
 
@@ -114,17 +116,20 @@ public final class SftTrainer implements AutoCloseable {
     metrics.put("entropy", sum(scores, false) / targets);
     metrics.put(Metrics.GRAD_NORM, stepped.gradNorm());
     metrics.put(Metrics.LEARNING_RATE, rate);
+    if (learner.scaler().isUsed()) {
+      metrics.put(Metrics.LOSS_SCALE, learner.scaler().scale());
+    }
     metrics.put(Metrics.TRAIN_TOKENS_PER_S, tokens / seconds);
     metrics.put(Metrics.STEP_TIME, seconds);
     MemoryMetrics.putInto(metrics, session.backend());
     return before.next(1, tokens, stepped.skipped() ? 1 : 0, metrics.asMap());
   }
 
-  /** The mean over the solutions' tokens as a weight of each of them. */
-  private static List<Sample> weighted(List<Sample> batch, int targets) {
+  /** The mean over the solutions' tokens as a weight of each of them, times the factor on the loss. */
+  private static List<Sample> weighted(List<Sample> batch, int targets, float scale) {
     return batch.stream().map(sample -> {
       float[] weight = new float[sample.targets()];
-      Arrays.fill(weight, -1f / targets);
+      Arrays.fill(weight, -1f / targets * scale);
       return new Sample(sample.ids(), sample.firstTarget(), Inputs.linear(weight));
     }).toList();
   }

@@ -9,6 +9,7 @@ import io.github.grpo4j.memory.MemoryMetrics;
 import io.github.grpo4j.memory.MemoryPlan;
 import io.github.grpo4j.model.ModelDirectory;
 import io.github.grpo4j.optim.LearningRateSchedule;
+import io.github.grpo4j.optim.LossScaler;
 import io.github.grpo4j.run.ModelLocation;
 import io.github.grpo4j.run.RunDirectory;
 import io.github.grpo4j.run.RunState;
@@ -49,6 +50,7 @@ public final class Trainer implements AutoCloseable {
   private final ModelSession session;
   private final EncodedPrompts problems;
   private final BatchOrder order;
+  private final LossScaler scaler;
   private final TrainingStep step;
   private final Tracker tracker;
   private final RunLoop loop;
@@ -68,6 +70,7 @@ public final class Trainer implements AutoCloseable {
       RunAssembly assembly = resources.own(new RunAssembly(
           inputs, builder.scorer(inputs), problems.longest() + config.rollout().maxNewTokens(), config.episodesPerStep()));
       RunAssembly.Learner learner = assembly.learner(config.optimizer());
+      this.scaler = learner.scaler();
       this.step = step(assembly, learner);
       RunState state = directory.resume(config, session.state(), learner.optimizer(), data.sha256());
       this.tracker = resources.own(JsonlTracker.resume(directory.path(), state.trackerOffsets()));
@@ -97,8 +100,8 @@ public final class Trainer implements AutoCloseable {
   }
 
   private TrainingStep step(RunAssembly assembly, RunAssembly.Learner learner) {
-    PolicyUpdate update = new PolicyUpdate(
-        learner.pass(), learner.gradients(), learner.optimizer(), config.objective(), (float) config.rollout().temperature());
+    PolicyUpdate update = new PolicyUpdate(learner.pass(), learner.gradients(), learner.optimizer(), learner.scaler(), config.objective(),
+        (float) config.rollout().temperature());
     ReferencePolicy reference = config.objective().kl().isUsed() ? assembly.reference() : null;
     LearningRateSchedule schedule =
         config.optimizer().schedule((long) totalSteps(config, order) * config.grpo().updatesPerRollout());
@@ -151,6 +154,9 @@ public final class Trainer implements AutoCloseable {
     List<EncodedPrompts.Prompt> prompts = Arrays.stream(order.batch(number - 1)).mapToObj(problems::get).toList();
     TrainingStep.Result result = step.run(number, prompts, before.optimizerSteps());
     Metrics metrics = StepReport.of(result, before, (double) number / order.stepsPerEpoch());
+    if (scaler.isUsed()) {
+      metrics.put(Metrics.LOSS_SCALE, scaler.scale());
+    }
     tracker.samples(Sample.of(number, Sample.TRAIN, result.episodes()));
     metrics.put(Metrics.STEP_TIME, TrainingStep.secondsSince(start));
     MemoryMetrics.putInto(metrics, session.backend());

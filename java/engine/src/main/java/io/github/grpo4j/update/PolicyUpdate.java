@@ -10,6 +10,7 @@ import io.github.grpo4j.model.Gradients;
 import io.github.grpo4j.model.LossHead.Inputs;
 import io.github.grpo4j.model.LossHead.Scores;
 import io.github.grpo4j.optim.AdamW;
+import io.github.grpo4j.optim.LossScaler;
 import io.github.grpo4j.update.GradientPass.Sample;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -34,15 +35,22 @@ public final class PolicyUpdate {
   private final GradientPass pass;
   private final Gradients gradients;
   private final AdamW optimizer;
+  private final LossScaler scaler;
   private final Objective objective;
   private final TokenObjective evaluator;
   private final float temperature;
 
-  /** @param temperature that the rollout sampled at, so that log-probs are of the behaviour policy */
+  /** Without a factor on the loss. */
   public PolicyUpdate(GradientPass pass, Gradients gradients, AdamW optimizer, Objective objective, float temperature) {
+    this(pass, gradients, optimizer, LossScaler.off(), objective, temperature);
+  }
+
+  /** @param temperature that the rollout sampled at, so that log-probs are of the behaviour policy */
+  public PolicyUpdate(GradientPass pass, Gradients gradients, AdamW optimizer, LossScaler scaler, Objective objective, float temperature) {
     this.pass = pass;
     this.gradients = gradients;
     this.optimizer = optimizer;
+    this.scaler = scaler;
     this.objective = objective;
     this.evaluator = new TokenObjective(objective);
     this.temperature = temperature;
@@ -70,7 +78,8 @@ public final class PolicyUpdate {
     optimizer.prefetch();
     gradients.zero();
     List<Scores> scores = backward(run);
-    AdamW.StepResult stepped = optimizer.step(gradients, learningRate);
+    AdamW.StepResult stepped = optimizer.step(gradients, learningRate, scaler.scale());
+    scaler.update(stepped.skipped());
 
     MismatchMeter mismatch = new MismatchMeter();
     ObjectiveMetrics metrics = new ObjectiveMetrics();
@@ -90,7 +99,7 @@ public final class PolicyUpdate {
 
   private List<Scores> backward(List<Sample> samples) {
     if (objective.isFused()) {
-      return pass.backward(samples, objective.toTokenLoss(), temperature, gradients);
+      return pass.backward(scaled(samples), objective.toTokenLoss(), temperature, gradients);
     }
     // The derivative of a token depends on its whole sequence, so log-probs come first, in a pass of their own.
     List<Scores> scores = pass.score(samples, temperature);
@@ -100,7 +109,21 @@ public final class PolicyUpdate {
       float[] dLogprob = evaluator.evaluate(batchOf(sample.inputs(), scores.get(i))).dLogprob();
       weighted.add(new Sample(sample.ids(), sample.firstTarget(), Inputs.linear(dLogprob)));
     }
-    return pass.backward(weighted, objective.toTokenLoss(), temperature, gradients);
+    return pass.backward(scaled(weighted), objective.toTokenLoss(), temperature, gradients);
+  }
+
+  /** With the factor on the loss: the whole loss of a token is a multiple of its weight. */
+  private List<Sample> scaled(List<Sample> samples) {
+    float factor = (float) scaler.scale();
+    return factor == 1 ? samples : samples.stream().map(sample -> {
+      Inputs inputs = sample.inputs();
+      float[] weight = inputs.weight().clone();
+      for (int t = 0; t < weight.length; t++) {
+        weight[t] *= factor;
+      }
+      return new Sample(sample.ids(), sample.firstTarget(), new Inputs(weight, inputs.advantage(), inputs.oldLogprob(), inputs.refLogprob(),
+          inputs.clipLow(), inputs.clipHigh()));
+    }).toList();
   }
 
   private List<Sample> samples(

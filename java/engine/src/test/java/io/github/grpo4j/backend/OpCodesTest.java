@@ -46,7 +46,8 @@ class OpCodesTest {
   @Test
   void klEstimatorsHaveTheCodesOfTheCatalogue() {
     assertCodes(TokenLoss.Kl.class, TokenLoss.Kl::code, List.of(List.of(CpuOps.G4_KL_NONE, CudaOps.G4_KL_NONE),
-        List.of(CpuOps.G4_KL_K1, CudaOps.G4_KL_K1), List.of(CpuOps.G4_KL_K2, CudaOps.G4_KL_K2), List.of(CpuOps.G4_KL_K3, CudaOps.G4_KL_K3)));
+        List.of(CpuOps.G4_KL_K1, CudaOps.G4_KL_K1), List.of(CpuOps.G4_KL_K2, CudaOps.G4_KL_K2),
+        List.of(CpuOps.G4_KL_K3, CudaOps.G4_KL_K3)));
   }
 
   @Test
