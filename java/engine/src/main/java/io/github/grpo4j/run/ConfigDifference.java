@@ -19,14 +19,11 @@ final class ConfigDifference {
       "backend.attention", "backend.device", "backend.threads", "data.eval_split", "data.eval_limit", "optimizer.placement",
       "rollout.max_batch", "rollout.kv_cache_mb", "training.epochs", "training.max_steps", "training.micro_batch_tokens", "training.recompute",
       "training.eval_interval", "training.eval_samples", "training.checkpoint_interval", "training.keep_checkpoints",
-      "training.run_dir", "training.resume");
-  /** Groups that training does not read. */
-  private static final Set<String> FREE_GROUPS = Set.of("sft");
-
+      "training.run_dir", "training.resume", "sft.steps");
   private ConfigDifference() {}
 
   /** @throws CheckpointException naming the options that differ */
-  static void requireSameRun(Path checkpoint, RunConfig config) {
+  static void requireSameRun(Path checkpoint, RunConfig config, RunKind kind) {
     Path file = checkpoint.resolve(RunDirectory.CONFIG);
     ObjectMapper yaml = new ObjectMapper(new YAMLFactory());
     try {
@@ -36,7 +33,7 @@ final class ConfigDifference {
       now.fields().forEachRemaining(group -> group.getValue().fields().forEachRemaining(option -> {
         String name = group.getKey() + "." + option.getKey();
         JsonNode before = then.path(group.getKey()).path(option.getKey());
-        if (!FREE_GROUPS.contains(group.getKey()) && !FREE.contains(name) && !before.isMissingNode() && !before.equals(option.getValue())) {
+        if (!kind.unreadGroups().contains(group.getKey()) && !FREE.contains(name) && !before.isMissingNode() && !before.equals(option.getValue())) {
           differences.add(name + " was " + before + " and is now " + option.getValue());
         }
       }));

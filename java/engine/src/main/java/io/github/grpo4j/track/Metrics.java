@@ -66,6 +66,11 @@ public final class Metrics {
     }
   }
 
+  /** @param value a whole number stays one */
+  public Metrics put(String name, Number value) {
+    return value instanceof Integer || value instanceof Long ? put(name, value.longValue()) : put(name, value.doubleValue());
+  }
+
   public Metrics put(String name, double value) {
     values.put(name, value);
     return this;

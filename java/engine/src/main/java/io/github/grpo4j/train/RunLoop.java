@@ -2,8 +2,7 @@ package io.github.grpo4j.train;
 
 import io.github.grpo4j.config.RunConfig;
 import io.github.grpo4j.eval.RunEvaluation;
-import io.github.grpo4j.optim.AdamW;
-import io.github.grpo4j.run.ModelState;
+import io.github.grpo4j.run.CheckpointContents;
 import io.github.grpo4j.run.RunDirectory;
 import io.github.grpo4j.run.RunState;
 import io.github.grpo4j.track.Metrics;
@@ -35,13 +34,12 @@ final class RunLoop {
   private final RunControl control;
   private final TrainingListener listener;
   private final RunDirectory directory;
-  private final ModelState model;
-  private final AdamW optimizer;
+  private final CheckpointContents contents;
   private final Tracker tracker;
   private RunState state;
 
   RunLoop(RunConfig config, int totalSteps, Step step, RunEvaluation evaluation, RunControl control, TrainingListener listener,
-      RunDirectory directory, ModelState model, AdamW optimizer, Tracker tracker, RunState state) {
+      RunDirectory directory, CheckpointContents contents, Tracker tracker, RunState state) {
     this.config = config;
     this.totalSteps = totalSteps;
     this.step = step;
@@ -49,8 +47,7 @@ final class RunLoop {
     this.control = control;
     this.listener = listener;
     this.directory = directory;
-    this.model = model;
-    this.optimizer = optimizer;
+    this.contents = contents;
     this.tracker = tracker;
     this.state = state;
   }
@@ -88,7 +85,7 @@ final class RunLoop {
     boolean complete = state.step() >= totalSteps;
     checkpoint();
     if (complete) {
-      directory.saveFinalModel(model);
+      directory.saveFinalModel(contents.model());
     }
     return complete ? Outcome.COMPLETED : Outcome.STOPPED;
   }
@@ -119,6 +116,6 @@ final class RunLoop {
   private void checkpoint() {
     listener.phase(state.step(), Phase.CHECKPOINT);
     state = state.withTrackerOffsets(tracker.offsets());
-    directory.checkpoint(state, config, model, optimizer).ifPresent(folder -> listener.checkpoint(state.step(), folder));
+    directory.checkpoint(state, config, contents).ifPresent(folder -> listener.checkpoint(state.step(), folder));
   }
 }

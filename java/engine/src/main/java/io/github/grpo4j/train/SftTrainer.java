@@ -9,12 +9,15 @@ import io.github.grpo4j.memory.MemoryPlan;
 import io.github.grpo4j.model.LossHead.Inputs;
 import io.github.grpo4j.model.LossHead.Scores;
 import io.github.grpo4j.optim.AdamW;
+import io.github.grpo4j.run.CheckpointContents;
 import io.github.grpo4j.run.RunDirectory;
+import io.github.grpo4j.run.RunKind;
 import io.github.grpo4j.run.RunState;
 import io.github.grpo4j.session.ModelSession;
 import io.github.grpo4j.session.Resources;
 import io.github.grpo4j.session.RunAssembly;
 import io.github.grpo4j.session.RunInputs;
+import io.github.grpo4j.state.StepStates;
 import io.github.grpo4j.track.JsonlTracker;
 import io.github.grpo4j.track.Metrics;
 import io.github.grpo4j.track.Outcome;
@@ -55,11 +58,12 @@ public final class SftTrainer implements AutoCloseable {
       this.order = new BatchOrder(samples.size(), config.sft().batchSize(), config.training().seed(), true);
       RunAssembly assembly = resources.own(new RunAssembly(inputs, inputs.scorer(), solutions.longest(), config.episodesPerStep()));
       this.learner = assembly.learner(config.sft().optimizer());
-      RunState state = directory.resume(config, session.state(), learner.optimizer(), solutions.sha256());
+      CheckpointContents contents = new CheckpointContents(session.state(), learner.optimizer(), StepStates.of(), List.of());
+      RunState state = directory.resume(RunKind.SFT, config, contents, solutions.sha256());
       Tracker tracker = resources.own(JsonlTracker.resume(directory.path(), state.trackerOffsets()));
       // The model before any step is not evaluated: where weights are random, it would only tell how long nonsense can get.
       this.loop = new RunLoop(config, config.sft().steps(), this::step, new RunEvaluation(assembly), control, listener, directory,
-          session.state(), learner.optimizer(), tracker, state.step() == 0 ? state.reported() : state);
+          contents, tracker, state.step() == 0 ? state.reported() : state);
     } catch (RuntimeException e) {
       resources.close();
       throw e;

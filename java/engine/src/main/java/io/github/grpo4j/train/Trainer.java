@@ -1,23 +1,27 @@
 package io.github.grpo4j.train;
 
 import io.github.grpo4j.config.RunConfig;
-import io.github.grpo4j.data.BatchOrder;
+import io.github.grpo4j.curriculum.ProblemOrder;
 import io.github.grpo4j.data.Dataset;
 import io.github.grpo4j.data.EncodedPrompts;
+import io.github.grpo4j.data.EncodedPrompts.Prompt;
 import io.github.grpo4j.eval.RunEvaluation;
 import io.github.grpo4j.memory.MemoryMetrics;
 import io.github.grpo4j.memory.MemoryPlan;
 import io.github.grpo4j.model.ModelDirectory;
 import io.github.grpo4j.optim.LearningRateSchedule;
 import io.github.grpo4j.optim.LossScaler;
+import io.github.grpo4j.run.CheckpointContents;
 import io.github.grpo4j.run.ModelLocation;
 import io.github.grpo4j.run.RunDirectory;
+import io.github.grpo4j.run.RunKind;
 import io.github.grpo4j.run.RunState;
 import io.github.grpo4j.session.ModelSession;
 import io.github.grpo4j.session.Resources;
 import io.github.grpo4j.session.RunAssembly;
 import io.github.grpo4j.session.RunInputs;
 import io.github.grpo4j.session.TrainingData;
+import io.github.grpo4j.state.StepStates;
 import io.github.grpo4j.track.JsonlTracker;
 import io.github.grpo4j.track.Metrics;
 import io.github.grpo4j.track.Outcome;
@@ -27,6 +31,7 @@ import io.github.grpo4j.update.PolicyUpdate;
 import io.github.grpo4j.update.ReferencePolicy;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * Trains a model with GRPO: rollout, reward, advantage, update, and every so often an evaluation and a checkpoint.
@@ -49,8 +54,8 @@ public final class Trainer implements AutoCloseable {
   private final RunDirectory directory;
   private final ModelSession session;
   private final EncodedPrompts problems;
-  private final BatchOrder order;
   private final LossScaler scaler;
+  private final ProblemOrder order;
   private final TrainingStep step;
   private final Tracker tracker;
   private final RunLoop loop;
@@ -66,16 +71,18 @@ public final class Trainer implements AutoCloseable {
       this.session = inputs.session();
       Dataset data = TrainingData.train(config);
       this.problems = inputs.encode(data);
-      this.order = new BatchOrder(problems.size(), config.rollout().questionsPerStep(), config.training().seed(), true);
+      int[] indices = IntStream.range(0, problems.size()).map(i -> problems.get(i).problem().index()).toArray();
+      this.order = builder.curriculum().order(indices, config.rollout().questionsPerStep(), config.training().seed());
       RunAssembly assembly = resources.own(new RunAssembly(
           inputs, builder.scorer(inputs), problems.longest() + config.rollout().maxNewTokens(), config.episodesPerStep()));
       RunAssembly.Learner learner = assembly.learner(config.optimizer());
       this.scaler = learner.scaler();
       this.step = step(assembly, learner);
-      RunState state = directory.resume(config, session.state(), learner.optimizer(), data.sha256());
+      CheckpointContents contents = new CheckpointContents(session.state(), learner.optimizer(), StepStates.of(order), List.of());
+      RunState state = directory.resume(RunKind.TRAIN, config, contents, data.sha256());
       this.tracker = resources.own(JsonlTracker.resume(directory.path(), state.trackerOffsets()));
       this.loop = new RunLoop(config, totalSteps(config, order), this::step, new RunEvaluation(assembly), control, listener, directory,
-          session.state(), learner.optimizer(), tracker, state);
+          contents, tracker, state);
       // Model files stay mapped until a collection finds their buffers: twice the model where a checkpoint was loaded over it.
       System.gc();
     } catch (RuntimeException e) {
@@ -94,7 +101,8 @@ public final class Trainer implements AutoCloseable {
     return builder(config).listener(listener).open();
   }
 
-  private static int totalSteps(RunConfig config, BatchOrder order) {
+  /** Known at the start and kept, although a curriculum that leaves problems out makes its passes shorter. */
+  private static int totalSteps(RunConfig config, ProblemOrder order) {
     int planned = Math.multiplyExact(order.stepsPerEpoch(), config.training().epochs());
     return config.training().maxSteps() > 0 ? Math.min(planned, config.training().maxSteps()) : planned;
   }
@@ -151,12 +159,14 @@ public final class Trainer implements AutoCloseable {
   private RunState step(RunState before) {
     long start = System.nanoTime();
     int number = before.step() + 1;
-    List<EncodedPrompts.Prompt> prompts = Arrays.stream(order.batch(number - 1)).mapToObj(problems::get).toList();
+    List<Prompt> prompts = Arrays.stream(order.batch(before.step())).mapToObj(problems::get).toList();
     TrainingStep.Result result = step.run(number, prompts, before.optimizerSteps());
+    order.done(before.step(), result.accuracies());
     Metrics metrics = StepReport.of(result, before, (double) number / order.stepsPerEpoch());
     if (scaler.isUsed()) {
       metrics.put(Metrics.LOSS_SCALE, scaler.scale());
     }
+    order.metrics().forEach(metrics::put);
     tracker.samples(Sample.of(number, Sample.TRAIN, result.episodes()));
     metrics.put(Metrics.STEP_TIME, TrainingStep.secondsSince(start));
     MemoryMetrics.putInto(metrics, session.backend());

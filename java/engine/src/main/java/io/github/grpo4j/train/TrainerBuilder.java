@@ -1,6 +1,8 @@
 package io.github.grpo4j.train;
 
 import io.github.grpo4j.config.RunConfig;
+import io.github.grpo4j.curriculum.Curriculum;
+import io.github.grpo4j.curriculum.NoCurriculum;
 import io.github.grpo4j.episode.Reward;
 import io.github.grpo4j.reward.EpisodeScorer;
 import io.github.grpo4j.reward.RewardFunction;
@@ -23,6 +25,7 @@ import java.util.List;
 public final class TrainerBuilder {
   private final RunConfig config;
   private final List<Weighted> rewards = new ArrayList<>();
+  private Curriculum curriculum = new NoCurriculum();
   private TrainingListener listener = TrainingListener.NONE;
 
   TrainerBuilder(RunConfig config) {
@@ -47,6 +50,12 @@ public final class TrainerBuilder {
     return this;
   }
 
+  /** The order of problems, in place of the configuration's. */
+  public TrainerBuilder curriculum(Curriculum curriculum) {
+    this.curriculum = curriculum;
+    return this;
+  }
+
   /** Follows the run; the last one given counts. */
   public TrainerBuilder listener(TrainingListener listener) {
     this.listener = listener;
@@ -60,6 +69,10 @@ public final class TrainerBuilder {
 
   RunConfig config() {
     return config;
+  }
+
+  Curriculum curriculum() {
+    return curriculum;
   }
 
   TrainingListener listener() {
