@@ -95,7 +95,7 @@ public final class SftTrainer implements AutoCloseable {
 
   /** Runs until step {@code lastStep} is done, at most to the end; a later run goes on from there. */
   public Outcome run(int lastStep) {
-    listener.started(loop.nextStep(), loop.totalSteps(), directory.startedFrom());
+    listener.started(loop.nextStep(), loop.totalSteps(), directory.startedFrom() + "; on " + session.device());
     return loop.run(lastStep);
   }
 
