@@ -1,6 +1,7 @@
 package io.github.grpo4j.track;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -39,6 +40,8 @@ public final class Metrics {
   /** Prefix of what the process takes of the machine's memory, in MiB. */
   public static final String MEMORY = "memory/";
 
+  private static final JsonMapper JSON = new JsonMapper();
+
   private final Map<String, Number> values = new LinkedHashMap<>();
 
   /** A step's metrics to go on with, such as those that a checkpoint kept. */
@@ -56,7 +59,7 @@ public final class Metrics {
   /** A metrics line without times and memory: what equal runs have in common to the byte. */
   public static String withoutMachine(String line) {
     try {
-      ObjectNode object = (ObjectNode) JsonLinesFile.json().readTree(line);
+      ObjectNode object = (ObjectNode) JSON.readTree(line);
       List<String> names = new ArrayList<>();
       object.fieldNames().forEachRemaining(names::add);
       names.stream().filter(Metrics::isOfMachine).forEach(object::remove);

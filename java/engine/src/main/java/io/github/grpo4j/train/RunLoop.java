@@ -1,5 +1,6 @@
 package io.github.grpo4j.train;
 
+import io.github.grpo4j.config.ConfigLoader;
 import io.github.grpo4j.config.RunConfig;
 import io.github.grpo4j.eval.RunEvaluation;
 import io.github.grpo4j.run.CheckpointContents;
@@ -7,7 +8,8 @@ import io.github.grpo4j.run.RunDirectory;
 import io.github.grpo4j.run.RunState;
 import io.github.grpo4j.track.Metrics;
 import io.github.grpo4j.track.Outcome;
-import io.github.grpo4j.track.Tracker;
+import io.github.grpo4j.track.RunInfo;
+import io.github.grpo4j.track.Trackers;
 import io.github.grpo4j.train.TrainingListener.Phase;
 import java.util.concurrent.CancellationException;
 
@@ -35,11 +37,11 @@ final class RunLoop {
   private final TrainingListener listener;
   private final RunDirectory directory;
   private final CheckpointContents contents;
-  private final Tracker tracker;
+  private final Trackers trackers;
   private RunState state;
 
   RunLoop(RunConfig config, int totalSteps, Step step, RunEvaluation evaluation, RunControl control, TrainingListener listener,
-      RunDirectory directory, CheckpointContents contents, Tracker tracker, RunState state) {
+      RunDirectory directory, CheckpointContents contents, Trackers trackers, RunState state) {
     this.config = config;
     this.totalSteps = totalSteps;
     this.step = step;
@@ -48,7 +50,7 @@ final class RunLoop {
     this.listener = listener;
     this.directory = directory;
     this.contents = contents;
-    this.tracker = tracker;
+    this.trackers = trackers;
     this.state = state;
   }
 
@@ -61,8 +63,21 @@ final class RunLoop {
     return state.step() + 1;
   }
 
-  /** Runs until step {@code lastStep} is done, at most to the end; a later call goes on from there. */
-  Outcome run(int lastStep) {
+  /**
+   * Runs until step {@code lastStep} is done, at most to the end; a later call goes on from there.
+   *
+   * @param startedFrom one sentence on where the run starts from
+   */
+  Outcome run(int lastStep, String startedFrom) {
+    listener.started(nextStep(), totalSteps, startedFrom);
+    trackers.start(new RunInfo(directory.path(), state.kind().command(), ConfigLoader.toYaml(config), startedFrom, nextStep(), totalSteps));
+    trackers.ended(Outcome.FAILED);
+    Outcome outcome = run(lastStep);
+    trackers.ended(outcome);
+    return outcome;
+  }
+
+  private Outcome run(int lastStep) {
     try {
       if (state.unreported() != null) {
         report(Metrics.of(state.unreported()));
@@ -97,7 +112,7 @@ final class RunLoop {
       evaluate(done, metrics);
     }
     if (!metrics.asMap().isEmpty()) {
-      tracker.metrics(done, metrics.asMap());
+      trackers.metrics(done, metrics.asMap());
       listener.step(done, metrics.asMap());
     }
     state = state.reported();
@@ -115,7 +130,7 @@ final class RunLoop {
 
   private void checkpoint() {
     listener.phase(state.step(), Phase.CHECKPOINT);
-    state = state.withTrackerOffsets(tracker.offsets());
+    state = state.withTrackerOffsets(trackers.offsets());
     directory.checkpoint(state, config, contents).ifPresent(folder -> listener.checkpoint(state.step(), folder));
   }
 }

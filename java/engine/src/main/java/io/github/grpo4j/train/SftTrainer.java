@@ -18,10 +18,10 @@ import io.github.grpo4j.session.Resources;
 import io.github.grpo4j.session.RunAssembly;
 import io.github.grpo4j.session.RunInputs;
 import io.github.grpo4j.state.StepStates;
-import io.github.grpo4j.track.JsonlTracker;
+import io.github.grpo4j.track.jsonl.JsonlTracker;
 import io.github.grpo4j.track.Metrics;
 import io.github.grpo4j.track.Outcome;
-import io.github.grpo4j.track.Tracker;
+import io.github.grpo4j.track.Trackers;
 import io.github.grpo4j.train.TrainingListener.Phase;
 import io.github.grpo4j.update.GradientPass.Sample;
 import java.util.Arrays;
@@ -60,10 +60,11 @@ public final class SftTrainer implements AutoCloseable {
       this.learner = assembly.learner(config.sft().optimizer());
       CheckpointContents contents = new CheckpointContents(session.state(), learner.optimizer(), StepStates.of(), List.of());
       RunState state = directory.resume(RunKind.SFT, config, contents, solutions.sha256());
-      Tracker tracker = resources.own(JsonlTracker.resume(directory.path(), state.trackerOffsets()));
+      Trackers trackers = resources.own(
+          new Trackers(JsonlTracker.resume(directory.path(), state.trackerOffsets()), List.of(), listener::warning));
       // The model before any step is not evaluated: where weights are random, it would only tell how long nonsense can get.
       this.loop = new RunLoop(config, config.sft().steps(), this::step, new RunEvaluation(assembly), control, listener, directory,
-          contents, tracker, state.step() == 0 ? state.reported() : state);
+          contents, trackers, state.step() == 0 ? state.reported() : state);
     } catch (RuntimeException e) {
       resources.close();
       throw e;
@@ -95,8 +96,7 @@ public final class SftTrainer implements AutoCloseable {
 
   /** Runs until step {@code lastStep} is done, at most to the end; a later run goes on from there. */
   public Outcome run(int lastStep) {
-    listener.started(loop.nextStep(), loop.totalSteps(), directory.startedFrom() + "; on " + session.device());
-    return loop.run(lastStep);
+    return loop.run(lastStep, directory.startedFrom() + "; on " + session.device());
   }
 
   private RunState step(RunState before) {

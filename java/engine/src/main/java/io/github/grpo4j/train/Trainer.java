@@ -22,11 +22,11 @@ import io.github.grpo4j.session.RunAssembly;
 import io.github.grpo4j.session.RunInputs;
 import io.github.grpo4j.session.TrainingData;
 import io.github.grpo4j.state.StepStates;
-import io.github.grpo4j.track.JsonlTracker;
+import io.github.grpo4j.track.jsonl.JsonlTracker;
 import io.github.grpo4j.track.Metrics;
 import io.github.grpo4j.track.Outcome;
 import io.github.grpo4j.track.Sample;
-import io.github.grpo4j.track.Tracker;
+import io.github.grpo4j.track.Trackers;
 import io.github.grpo4j.update.PolicyUpdate;
 import io.github.grpo4j.update.ReferencePolicy;
 import java.util.Arrays;
@@ -57,7 +57,7 @@ public final class Trainer implements AutoCloseable {
   private final LossScaler scaler;
   private final ProblemOrder order;
   private final TrainingStep step;
-  private final Tracker tracker;
+  private final Trackers trackers;
   private final RunLoop loop;
 
   Trainer(TrainerBuilder builder) {
@@ -80,9 +80,10 @@ public final class Trainer implements AutoCloseable {
       this.step = step(assembly, learner);
       CheckpointContents contents = new CheckpointContents(session.state(), learner.optimizer(), StepStates.of(order), List.of());
       RunState state = directory.resume(RunKind.TRAIN, config, contents, data.sha256());
-      this.tracker = resources.own(JsonlTracker.resume(directory.path(), state.trackerOffsets()));
+      this.trackers = resources.own(
+          new Trackers(JsonlTracker.resume(directory.path(), state.trackerOffsets()), builder.trackers(), listener::warning));
       this.loop = new RunLoop(config, totalSteps(config, order), this::step, new RunEvaluation(assembly), control, listener, directory,
-          contents, tracker, state);
+          contents, trackers, state);
       // Model files stay mapped until a collection finds their buffers: twice the model where a checkpoint was loaded over it.
       System.gc();
     } catch (RuntimeException e) {
@@ -148,12 +149,11 @@ public final class Trainer implements AutoCloseable {
 
   /** Runs until step {@code lastStep} is done, at most to the end; a later run goes on from there. */
   public Outcome run(int lastStep) {
-    listener.started(loop.nextStep(), loop.totalSteps(), directory.startedFrom() + "; on " + session.device());
     if (problems.skipped() > 0) {
       listener.warning(problems.skipped() + " training problems are left out: their prompts have more than data.max_prompt_tokens = "
           + config.data().maxPromptTokens() + " tokens");
     }
-    return loop.run(lastStep);
+    return loop.run(lastStep, directory.startedFrom() + "; on " + session.device());
   }
 
   private RunState step(RunState before) {
@@ -167,7 +167,7 @@ public final class Trainer implements AutoCloseable {
       metrics.put(Metrics.LOSS_SCALE, scaler.scale());
     }
     order.metrics().forEach(metrics::put);
-    tracker.samples(Sample.of(number, Sample.TRAIN, result.episodes()));
+    trackers.samples(Sample.of(number, Sample.TRAIN, result.episodes()));
     metrics.put(Metrics.STEP_TIME, TrainingStep.secondsSince(start));
     MemoryMetrics.putInto(metrics, session.backend());
     return before.next(result.updated().count(), result.tokens(), result.updated().skipped(), metrics.asMap());

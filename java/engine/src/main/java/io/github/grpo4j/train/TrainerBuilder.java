@@ -7,6 +7,8 @@ import io.github.grpo4j.episode.Reward;
 import io.github.grpo4j.reward.EpisodeScorer;
 import io.github.grpo4j.reward.RewardFunction;
 import io.github.grpo4j.session.RunInputs;
+import io.github.grpo4j.track.Tracker;
+import io.github.grpo4j.track.TrackerFactory;
 import io.github.grpo4j.train.WeightedRewards.Weighted;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,7 +17,7 @@ import java.util.List;
  * A training run with parts of one's own, beside what the configuration names.
  *
  * <pre>{@code
- * try (Trainer trainer = Trainer.builder(config).reward("brief", brief, 1.0).listener(listener).open()) {
+ * try (Trainer trainer = Trainer.builder(config).reward("brief", brief, 1.0).tracker(tracker).listener(listener).open()) {
  *   trainer.run();
  * }
  * }</pre>
@@ -25,6 +27,7 @@ import java.util.List;
 public final class TrainerBuilder {
   private final RunConfig config;
   private final List<Weighted> rewards = new ArrayList<>();
+  private final List<Tracker> trackers = new ArrayList<>();
   private Curriculum curriculum = new NoCurriculum();
   private TrainingListener listener = TrainingListener.NONE;
 
@@ -50,6 +53,17 @@ public final class TrainerBuilder {
     return this;
   }
 
+  /** Adds a tracker, beside the run's own record; it is closed with the run. */
+  public TrainerBuilder tracker(Tracker tracker) {
+    trackers.add(tracker);
+    return this;
+  }
+
+  /** Adds a tracker of some kind. */
+  public TrainerBuilder tracker(TrackerFactory factory) {
+    return tracker(factory.create());
+  }
+
   /** The order of problems, in place of the configuration's. */
   public TrainerBuilder curriculum(Curriculum curriculum) {
     this.curriculum = curriculum;
@@ -69,6 +83,10 @@ public final class TrainerBuilder {
 
   RunConfig config() {
     return config;
+  }
+
+  List<Tracker> trackers() {
+    return List.copyOf(trackers);
   }
 
   Curriculum curriculum() {

@@ -1,4 +1,4 @@
-package io.github.grpo4j.track;
+package io.github.grpo4j.track.jsonl;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;

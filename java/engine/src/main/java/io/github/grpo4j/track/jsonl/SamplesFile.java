@@ -1,6 +1,7 @@
-package io.github.grpo4j.track;
+package io.github.grpo4j.track.jsonl;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.grpo4j.track.Sample;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 

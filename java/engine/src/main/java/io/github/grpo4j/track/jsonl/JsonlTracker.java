@@ -1,6 +1,9 @@
-package io.github.grpo4j.track;
+package io.github.grpo4j.track.jsonl;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.grpo4j.track.Metrics;
+import io.github.grpo4j.track.RunRecord;
+import io.github.grpo4j.track.Sample;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -14,7 +17,7 @@ import java.util.Map;
  * <p>A metrics line begins with {@code step}; metrics follow in the order given, those of {@link Metrics#isOfMachine} last. Apart
  * from the latter, two runs with the same seed write the same bytes.
  */
-public final class JsonlTracker implements Tracker {
+public final class JsonlTracker implements RunRecord {
   public static final String METRICS_FILE = "metrics.jsonl";
   public static final String SAMPLES_FILE = "samples.jsonl";
 
