@@ -26,6 +26,7 @@ import java.util.stream.Stream;
  *   config.yaml                 the resolved configuration
  *   metrics.jsonl, samples.jsonl
  *   eval/step_000020.jsonl      every answer of an evaluation
+ *   eval/traces.jsonl           one short, one medium and one long answer of each evaluation
  *   checkpoints/step_000040/    model/ optimizer.safetensors state.json config.yaml manifest.json
  *   model/                      the result, as a Hugging Face directory
  * </pre>

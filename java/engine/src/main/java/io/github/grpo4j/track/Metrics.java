@@ -30,6 +30,8 @@ public final class Metrics {
   // Evaluation: the share of held-out problems answered rightly, and its greedy answers' mean length.
   public static final String EVAL_ACCURACY_GREEDY = "eval/accuracy_greedy";
   public static final String EVAL_ACCURACY_SAMPLED = "eval/accuracy_sampled";
+  /** Prefix of the accuracy among {@code short}, {@code medium} and {@code long} answers: sampled ones where there are some. */
+  public static final String EVAL_ACCURACY_BY_LENGTH = "eval/accuracy_by_length/";
   public static final String EVAL_MEAN_LENGTH = "eval/completions/mean_length";
   // Wall clock.
   public static final String STEP_TIME = "step_time";

@@ -24,6 +24,13 @@ public interface Tracker extends AutoCloseable {
   /** What the model wrote in a rollout, before the metrics of the same step. */
   default void samples(List<Sample> samples) {}
 
+  /**
+   * One answer of each bucket of lengths, after an evaluation and before the metrics of its step.
+   *
+   * @param traces their split is {@value Sample#EVAL_TRACE} and the bucket: {@code short}, {@code medium} or {@code long}
+   */
+  default void traces(List<Sample> traces) {}
+
   /** The run has ended. Called once, before {@link #close}. */
   default void finish(Outcome outcome) {}
 

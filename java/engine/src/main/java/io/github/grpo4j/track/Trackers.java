@@ -56,6 +56,12 @@ public final class Trackers implements AutoCloseable {
     tell(tracker -> tracker.samples(copy));
   }
 
+  public void traces(List<Sample> traces) {
+    record.traces(traces);
+    List<Sample> copy = List.copyOf(traces);
+    tell(tracker -> tracker.traces(copy));
+  }
+
   /** How far the run's own record has come, for a checkpoint. */
   public Map<String, Long> offsets() {
     return record.offsets();

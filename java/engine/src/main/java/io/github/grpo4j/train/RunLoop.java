@@ -2,6 +2,7 @@ package io.github.grpo4j.train;
 
 import io.github.grpo4j.config.ConfigLoader;
 import io.github.grpo4j.config.RunConfig;
+import io.github.grpo4j.episode.ScoredEpisode;
 import io.github.grpo4j.eval.RunEvaluation;
 import io.github.grpo4j.run.CheckpointContents;
 import io.github.grpo4j.run.RunDirectory;
@@ -9,8 +10,10 @@ import io.github.grpo4j.run.RunState;
 import io.github.grpo4j.track.Metrics;
 import io.github.grpo4j.track.Outcome;
 import io.github.grpo4j.track.RunInfo;
+import io.github.grpo4j.track.Sample;
 import io.github.grpo4j.track.Trackers;
 import io.github.grpo4j.train.TrainingListener.Phase;
+import java.util.Map;
 import java.util.concurrent.CancellationException;
 
 /**
@@ -125,6 +128,9 @@ final class RunLoop {
         control.interruptibly(() -> evaluation.measure(() -> listener.rolloutListener(step, Phase.EVALUATION)));
     measured.putInto(metrics);
     directory.writeEvaluation(step, measured.greedy().answers(), measured.sampledAnswers());
+    Map<String, ScoredEpisode> traces = measured.byLength().traces(config.training().seed(), step);
+    trackers.traces(traces.entrySet().stream().map(trace -> Sample.of(step, Sample.EVAL_TRACE + trace.getKey(), trace.getValue())).toList());
+    listener.traces(step, traces);
     metrics.put(Metrics.TIME + "eval", (System.nanoTime() - start) * 1e-9);
   }
 

@@ -8,11 +8,13 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
 /**
- * {@value #METRICS_FILE}, one object a step, and {@value #SAMPLES_FILE}, one object an answer, in the run directory.
+ * {@value #METRICS_FILE}, one object a step, {@value #SAMPLES_FILE}, one object an answer, and {@value #TRACES_FILE}, a few answers of
+ * each evaluation, in the run directory.
  *
  * <p>A metrics line begins with {@code step}; metrics follow in the order given, those of {@link Metrics#isOfMachine} last. Apart
  * from the latter, two runs with the same seed write the same bytes.
@@ -21,10 +23,16 @@ public final class JsonlTracker implements RunRecord {
   public static final String METRICS_FILE = "metrics.jsonl";
   public static final String SAMPLES_FILE = "samples.jsonl";
 
+  /** Appears with the first evaluation. */
+  public static final String TRACES_FILE = "eval/traces.jsonl";
+
+  private final Path directory;
   private final JsonLinesFile metricsFile;
   private final SamplesFile samplesFile;
+  private SamplesFile tracesFile;
 
-  private JsonlTracker(JsonLinesFile metricsFile, SamplesFile samplesFile) {
+  private JsonlTracker(Path directory, JsonLinesFile metricsFile, SamplesFile samplesFile) {
+    this.directory = directory;
     this.metricsFile = metricsFile;
     this.samplesFile = samplesFile;
   }
@@ -40,17 +48,31 @@ public final class JsonlTracker implements RunRecord {
    * @param offsets of the checkpoint that the run goes on from; a file without one starts anew
    */
   public static JsonlTracker resume(Path runDirectory, Map<String, Long> offsets) {
-    try {
-      Files.createDirectories(runDirectory);
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot create the run directory " + runDirectory + ": " + e.getMessage(), e);
-    }
+    createDirectories(runDirectory);
     JsonLinesFile metrics = new JsonLinesFile(runDirectory.resolve(METRICS_FILE), offsets.getOrDefault(METRICS_FILE, 0L));
+    JsonlTracker tracker;
     try {
-      return new JsonlTracker(metrics, new SamplesFile(runDirectory.resolve(SAMPLES_FILE), offsets.getOrDefault(SAMPLES_FILE, 0L)));
+      tracker = new JsonlTracker(
+          runDirectory, metrics, new SamplesFile(runDirectory.resolve(SAMPLES_FILE), offsets.getOrDefault(SAMPLES_FILE, 0L)));
     } catch (RuntimeException e) {
       metrics.close();
       throw e;
+    }
+    try {
+      tracker.openTraces(offsets.getOrDefault(TRACES_FILE, 0L), false);
+      return tracker;
+    } catch (RuntimeException e) {
+      tracker.close();
+      throw e;
+    }
+  }
+
+  /** A file that is there is cut to the offset; a new one is made only where it is needed. */
+  private void openTraces(long offset, boolean needed) {
+    Path file = directory.resolve(TRACES_FILE);
+    if (tracesFile == null && (needed || offset > 0 || Files.exists(file))) {
+      createDirectories(file.getParent());
+      tracesFile = new SamplesFile(file, offset);
     }
   }
 
@@ -87,13 +109,36 @@ public final class JsonlTracker implements RunRecord {
   }
 
   @Override
+  public void traces(List<Sample> traces) {
+    openTraces(0, true);
+    traces.forEach(tracesFile::append);
+  }
+
+  @Override
   public Map<String, Long> offsets() {
-    return Map.of(METRICS_FILE, metricsFile.sync(), SAMPLES_FILE, samplesFile.sync());
+    Map<String, Long> offsets = new LinkedHashMap<>();
+    offsets.put(METRICS_FILE, metricsFile.sync());
+    offsets.put(SAMPLES_FILE, samplesFile.sync());
+    if (tracesFile != null) {
+      offsets.put(TRACES_FILE, tracesFile.sync());
+    }
+    return offsets;
+  }
+
+  private static void createDirectories(Path directory) {
+    try {
+      Files.createDirectories(directory);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot create the directory " + directory + ": " + e.getMessage(), e);
+    }
   }
 
   @Override
   public void close() {
     metricsFile.close();
     samplesFile.close();
+    if (tracesFile != null) {
+      tracesFile.close();
+    }
   }
 }

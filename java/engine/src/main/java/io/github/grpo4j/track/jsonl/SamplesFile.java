@@ -30,7 +30,7 @@ public final class SamplesFile implements AutoCloseable {
     line.put("response", sample.response()).put("extracted", sample.extracted());
     line.put("reward", sample.reward());
     sample.components().forEach((name, value) -> line.put("rewards/" + name, value));
-    line.put("tokens", sample.tokens()).put("finished", sample.finished());
+    line.put("tokens", sample.tokens()).put("finished", sample.finished()).put("correct", sample.correct());
     file.append(line);
   }
 

@@ -30,7 +30,7 @@ class JsonlTrackerTest {
   }
 
   private static Sample sample(int i, String response) {
-    return new Sample(i, Sample.TRAIN, 3, "2+2?", "4", response, null, 0.1, Map.of("format", 1.0), 5, true);
+    return new Sample(i, Sample.TRAIN, 3, "2+2?", "4", response, null, 0.1, Map.of("format", 1.0), 5, true, false);
   }
 
   @Test
@@ -132,6 +132,23 @@ class JsonlTrackerTest {
     assertEquals(response.replace('\ud800', '?'), line.get("response").asText());
     assertTrue(line.get("extracted").isNull());
     assertEquals(1.0, line.get("rewards/format").asDouble());
+    assertFalse(line.get("correct").asBoolean(true));
+  }
+
+  @Test
+  void tracesHaveAFileOnceThereIsOneAndAreCutToTheCheckpoint() throws IOException {
+    Path file = folder.resolve("eval/traces.jsonl");
+    Map<String, Long> offsets;
+    try (JsonlTracker tracker = JsonlTracker.create(folder)) {
+      assertFalse(Files.exists(file.getParent()));
+      tracker.traces(List.of(sample(1, "kept")));
+      offsets = tracker.offsets();
+      tracker.traces(List.of(sample(2, "after the checkpoint")));
+    }
+    JsonlTracker.resume(folder, offsets).close();
+    assertEquals(1, Files.readAllLines(file).size());
+    JsonlTracker.create(folder).close();
+    assertEquals(0, Files.size(file), "a record that starts anew has none");
   }
 
   @Test
