@@ -31,8 +31,8 @@ final class JsonTrainingView implements TrainingView {
 
   @Override
   public void traces(int step, Map<String, ScoredEpisode> traces) {
-    traces.forEach((bucket, trace) -> print(event("eval_trace").put("step", step).put("bucket", bucket).put("problem", trace.problem().index())
-        .put("question", trace.problem().question()).put("gold", trace.problem().answer()).put("response", trace.episode().text())
+    traces.forEach((bucket, trace) -> print(event("eval_trace").put("step", step).put("bucket", bucket)
+        .put("problem", trace.problem().index()).put("question", trace.problem().question()).put("gold", trace.problem().answer()).put("response", trace.episode().text())
         .put("reward", trace.reward().total()).put("correct", trace.reward().correct())));
   }
 

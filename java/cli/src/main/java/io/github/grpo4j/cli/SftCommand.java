@@ -9,13 +9,15 @@ import picocli.CommandLine.Option;
 
 /** {@code grpo4j sft}: supervised warm-up. */
 @Command(name = "sft", mixinStandardHelpOptions = true,
-    description = "Supervised warm-up on questions and worked solutions: the same update without RL. Ctrl-C stops in good order; the same command goes on.")
+    description = {"Supervised warm-up on questions and worked solutions: the same update without RL.",
+        "Ctrl-C stops in good order; the same command goes on."})
 final class SftCommand implements Callable<Integer> {
   @Mixin private ConfigOptions config;
 
   @Mixin private RunOptions options;
 
-  @Option(names = "--random-weights", description = "Start from seeded random weights; the model directory needs config.json and the tokenizer only.")
+  @Option(names = "--random-weights",
+      description = "Start from seeded random weights; the model directory needs config.json and the tokenizer only.")
   private boolean randomWeights;
 
   @Override
@@ -29,7 +31,8 @@ final class SftCommand implements Callable<Integer> {
       if (!options.json()) {
         terminal.progress("reading " + run.model().path() + " and the solutions");
       }
-      try (SftTrainer trainer = SftTrainer.open(run, randomWeights, view); StopOnInterrupt ignored = new StopOnInterrupt(trainer::requestStop)) {
+      try (SftTrainer trainer = SftTrainer.open(run, randomWeights, view);
+          StopOnInterrupt ignored = new StopOnInterrupt(trainer::requestStop)) {
         view.finished(trainer.run(options.stopAfter()), trainer.directory());
       }
     }

@@ -7,7 +7,8 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
 /** {@code grpo4j train}: the main job. */
-@Command(name = "train", mixinStandardHelpOptions = true, description = "Trains a model with GRPO. Ctrl-C stops in good order; the same command goes on.")
+@Command(name = "train", mixinStandardHelpOptions = true,
+    description = "Trains a model with GRPO. Ctrl-C stops in good order; the same command goes on.")
 final class TrainCommand implements Callable<Integer> {
   @Mixin private ConfigOptions config;
 

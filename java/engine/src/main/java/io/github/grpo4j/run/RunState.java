@@ -56,8 +56,8 @@ public record RunState(
    * @param skippedUpdates optimizer steps that it left out
    */
   public RunState next(int optimizerSteps, long tokens, int skippedUpdates, Map<String, Number> metrics) {
-    return new RunState(kind, step + 1, this.optimizerSteps + optimizerSteps, numTokens + tokens, this.skippedUpdates + skippedUpdates, trainData,
-        trackerOffsets, metrics, modules);
+    return new RunState(kind, step + 1, this.optimizerSteps + optimizerSteps, numTokens + tokens, this.skippedUpdates + skippedUpdates,
+        trainData, trackerOffsets, metrics, modules);
   }
 
   public RunState withTrackerOffsets(Map<String, Long> offsets) {

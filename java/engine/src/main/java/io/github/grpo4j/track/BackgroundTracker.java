@@ -33,7 +33,8 @@ final class BackgroundTracker {
   /** Hands over an event; it is left out if the tracker has failed or cannot keep up. */
   void offer(Consumer<Tracker> event) {
     if (!failed && !queue.offer(event)) {
-      trouble.compareAndSet(null, "the tracker " + name() + " cannot keep up with the run: what it has no time for is left out of its record");
+      trouble.compareAndSet(null, "the tracker " + name()
+          + " cannot keep up with the run: what it has no time for is left out of its record");
     }
   }
 
@@ -60,7 +61,8 @@ final class BackgroundTracker {
       Thread.currentThread().interrupt();
     }
     if (thread.isAlive()) {
-      trouble.compareAndSet(null, "the tracker " + name() + " does not come to an end and is left behind: its record may lack the last steps");
+      trouble.compareAndSet(null, "the tracker " + name()
+          + " does not come to an end and is left behind: its record may lack the last steps");
       thread.interrupt();
     }
   }

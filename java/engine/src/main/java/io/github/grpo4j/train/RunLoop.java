@@ -129,7 +129,8 @@ final class RunLoop {
     measured.putInto(metrics);
     directory.writeEvaluation(step, measured.greedy().answers(), measured.sampledAnswers());
     Map<String, ScoredEpisode> traces = measured.byLength().traces(config.training().seed(), step);
-    trackers.traces(traces.entrySet().stream().map(trace -> Sample.of(step, Sample.EVAL_TRACE + trace.getKey(), trace.getValue())).toList());
+    trackers.traces(traces.entrySet().stream()
+        .map(trace -> Sample.of(step, Sample.EVAL_TRACE + trace.getKey(), trace.getValue())).toList());
     listener.traces(step, traces);
     metrics.put(Metrics.TIME + "eval", (System.nanoTime() - start) * 1e-9);
   }

@@ -98,11 +98,14 @@ class SftTrainerTest {
     String checkpoint = String.format("checkpoints/step_%06d/", STEPS);
     for (String file : List.of(checkpoint + "model/model.safetensors", checkpoint + "optimizer.safetensors", "model/model.safetensors",
         String.format("eval/step_%06d.jsonl", STEPS))) {
-      assertArrayEquals(Files.readAllBytes(folder.resolve("straight").resolve(file)), Files.readAllBytes(folder.resolve("stopped").resolve(file)),
-          file);
+      assertArrayEquals(bytes("straight", file), bytes("stopped", file), file);
     }
     assertEquals(metrics("straight"), metrics("stopped"));
     assertEquals(STEPS, metrics("straight").size(), "a row a step");
+  }
+
+  private byte[] bytes(String name, String file) throws IOException {
+    return Files.readAllBytes(folder.resolve(name).resolve(file));
   }
 
   private List<String> metrics(String name) throws IOException {

@@ -86,8 +86,8 @@ class TrainerTest {
     assertEquals(12, lastMetrics("straight").path("step").asInt(), "four passes of three steps, whatever is dropped");
     assertTrue(lastMetrics("straight").path("curriculum/pass").asInt() > 1);
     for (String file : List.of("model/model.safetensors", "samples.jsonl")) {
-      assertArrayEquals(Files.readAllBytes(folder.resolve("straight").resolve(file)), Files.readAllBytes(folder.resolve("stopped").resolve(file)),
-          file);
+      assertArrayEquals(
+          Files.readAllBytes(folder.resolve("straight").resolve(file)), Files.readAllBytes(folder.resolve("stopped").resolve(file)), file);
     }
     assertEquals(modules("straight"), modules("stopped"));
     assertEquals(withoutMachine(folder.resolve("straight")), withoutMachine(folder.resolve("stopped")));
