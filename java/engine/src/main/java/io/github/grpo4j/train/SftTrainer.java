@@ -58,7 +58,8 @@ public final class SftTrainer implements AutoCloseable {
       this.order = new BatchOrder(samples.size(), config.sft().batchSize(), config.training().seed(), true);
       RunAssembly assembly = resources.own(new RunAssembly(inputs, inputs.scorer(), solutions.longest(), config.episodesPerStep()));
       this.learner = assembly.learner(config.sft().optimizer());
-      CheckpointContents contents = new CheckpointContents(session.state(), learner.optimizer(), StepStates.of(), List.of());
+      CheckpointContents contents = new CheckpointContents(session.state(), learner.optimizer(),
+          StepStates.of(learner.scaler().isUsed() ? learner.scaler() : null), List.of());
       RunState state = directory.resume(RunKind.SFT, config, contents, solutions.sha256());
       Trackers trackers = resources.own(
           new Trackers(JsonlTracker.resume(directory.path(), state.trackerOffsets()), List.of(), listener::warning));

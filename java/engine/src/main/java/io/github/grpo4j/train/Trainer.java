@@ -78,7 +78,8 @@ public final class Trainer implements AutoCloseable {
       RunAssembly.Learner learner = assembly.learner(config.optimizer());
       this.scaler = learner.scaler();
       this.step = step(assembly, learner);
-      CheckpointContents contents = new CheckpointContents(session.state(), learner.optimizer(), StepStates.of(order), List.of());
+      CheckpointContents contents = new CheckpointContents(session.state(), learner.optimizer(), 
+          StepStates.of(order, scaler.isUsed() ? scaler : null), List.of());
       RunState state = directory.resume(RunKind.TRAIN, config, contents, data.sha256());
       this.trackers = resources.own(
           new Trackers(JsonlTracker.resume(directory.path(), state.trackerOffsets()), builder.trackers(), listener::warning));
