@@ -32,6 +32,10 @@ class PackageFloorsTest {
       .whereLayer("6: train").mayOnlyBeAccessedByLayers("7: bench")
       .whereLayer("7: bench").mayNotBeAccessedByAnyLayer();
 
+  /** Every package by itself, sub-packages included: what stands below knows nothing of what is built on it. */
+  @ArchTest
+  static final ArchRule NO_CYCLES_AMONG_SUBPACKAGES = slices().matching("io.github.grpo4j.(**)").should().beFreeOfCycles();
+
   /** Holds packages of one floor apart, too. */
   @ArchTest
   static final ArchRule NO_CYCLES = slices().matching("io.github.grpo4j.(*)..").should().beFreeOfCycles();

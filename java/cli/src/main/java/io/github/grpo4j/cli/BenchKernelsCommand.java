@@ -3,7 +3,7 @@ package io.github.grpo4j.cli;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.BackendException;
-import io.github.grpo4j.backend.CudaBackend;
+import io.github.grpo4j.backend.cuda.CudaBackend;
 import io.github.grpo4j.bench.Ceilings;
 import io.github.grpo4j.bench.Kernel;
 import io.github.grpo4j.bench.KernelBench;

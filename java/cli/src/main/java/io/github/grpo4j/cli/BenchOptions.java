@@ -21,8 +21,9 @@ final class BenchOptions {
   @ArgGroup(multiplicity = "1", exclusive = true)
   private Source source;
 
-  @Option(names = "--dtype", defaultValue = "f32", description = "Storage of weights and activations: ${COMPLETION-CANDIDATES} (f32).")
-  private ModelOptions.DTypeOption dtype;
+  @Option(names = "--dtype", defaultValue = "f32", converter = StorageType.class, paramLabel = "TYPE",
+      description = StorageType.HELP + " (f32).")
+  private DType dtype;
 
   @Option(names = "--device", defaultValue = "auto",
       description = "What to run on: ${COMPLETION-CANDIDATES}; auto takes a usable GPU (auto).")
@@ -48,6 +49,7 @@ final class BenchOptions {
   }
 
   Backend openBackend() {
+    options().requireKernelsFor(dtype);
     return ModelSession.openBackend(options());
   }
 
@@ -61,11 +63,11 @@ final class BenchOptions {
   }
 
   DType dtype() {
-    return dtype.dtype;
+    return dtype;
   }
 
   String dtypeName() {
-    return dtype.name();
+    return dtype.optionName();
   }
 
   ModelConfig config() {
@@ -86,6 +88,7 @@ final class BenchOptions {
 
   /** What was measured, above a table. */
   String title(Backend backend) {
-    return (source.random != null ? "random weights of " + source.random : source.model) + ", " + dtype + "; " + ModelSession.describe(backend, options());
+    String weights = source.random != null ? "random weights of " + source.random : source.model;
+    return weights + ", " + dtypeName() + "; " + ModelSession.describe(backend, options());
   }
 }

@@ -7,14 +7,13 @@ import io.github.grpo4j.run.RunDirectory;
 import io.github.grpo4j.track.Metrics;
 import io.github.grpo4j.track.Outcome;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;
 
 /**
  * The run as a person follows it: a table with one row a step, a progress line below it, accuracies as they are measured, and
- * with each of them an answer of the model. The loss is left to the metrics file: on-policy it is near 0 whatever the model
+ * with each of them a short, a medium and a long answer of the model. The loss is left to the metrics file: on-policy it is near 0 whatever the model
  * learns.
  */
 final class ConsoleTrainingView implements TrainingView {
@@ -30,7 +29,7 @@ final class ConsoleTrainingView implements TrainingView {
   private RunClock clock = new RunClock();
   private int total;
   private int rows;
-  private String sample = "";
+  private Map<String, ScoredEpisode> traces = Map.of();
 
   ConsoleTrainingView(RunConfig config, Terminal terminal) {
     this.config = config;
@@ -80,13 +79,18 @@ final class ConsoleTrainingView implements TrainingView {
   }
 
   @Override
-  public void episodes(int step, List<ScoredEpisode> episodes) {
-    ScoredEpisode shown = episodes.get(0);
+  public void traces(int step, Map<String, ScoredEpisode> traces) {
+    this.traces = traces;
+  }
+
+  /** {@code short   question → answer  right}. */
+  private String line(String bucket, ScoredEpisode shown) {
     String verdict = shown.reward().correct() ? "right" : "wrong, it is " + oneLine(shown.problem().answer());
-    int room = Math.max(40, terminal.width() - INDENT.length() - verdict.length() - 6);
+    String begin = INDENT + String.format(Locale.ROOT, "%-8s", bucket);
+    int room = Math.max(40, terminal.width() - begin.length() - verdict.length() - 6);
     String answer = withoutEnd(shown.episode().text());
     String question = shorten(oneLine(shown.problem().question()), Math.max(room / 2, room - oneLine(answer).length() - 3));
-    sample = terminal.dim(INDENT + question + " → ") + shorten(oneLine(answer), Math.max(room / 3, room - question.length() - 3)) + "  "
+    return terminal.dim(begin + question + " → ") + shorten(oneLine(answer), Math.max(room / 3, room - question.length() - 3)) + "  "
         + (shown.reward().correct() ? terminal.green(verdict) : terminal.yellow(verdict));
   }
 
@@ -114,12 +118,10 @@ final class ConsoleTrainingView implements TrainingView {
       terminal.line(table.row(step, metrics));
     }
     if (metrics.containsKey(Metrics.EVAL_ACCURACY_GREEDY)) {
-      if (!sample.isEmpty()) {
-        terminal.line(sample);
-      }
       accuracy.add(metrics);
       terminal.line(terminal.bold(String.format(Locale.ROOT, "%6d  held-out accuracy  %s", step, accuracy.latest()))
           + terminal.dim(String.format(Locale.ROOT, "   %.1f s", metrics.get(Metrics.TIME + "eval").doubleValue())));
+      traces.forEach((bucket, trace) -> terminal.line(line(bucket, trace)));
     }
   }
 

@@ -2,11 +2,11 @@ package io.github.grpo4j.cli;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.github.grpo4j.backend.CpuBackend;
-import io.github.grpo4j.backend.cuda.CudaDeviceInfo;
+import io.github.grpo4j.backend.cpu.CpuBackend;
 import io.github.grpo4j.backend.cuda.CudaInstallation;
-import io.github.grpo4j.backend.cuda.CudaLibrary;
-import io.github.grpo4j.backend.cuda.CudnnInstallation;
+import io.github.grpo4j.backend.cuda.cudnn.CudnnInstallation;
+import io.github.grpo4j.backend.cuda.runtime.CudaDeviceInfo;
+import io.github.grpo4j.backend.cuda.runtime.CudaLibrary;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;

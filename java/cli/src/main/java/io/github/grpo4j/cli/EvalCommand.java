@@ -1,6 +1,7 @@
 package io.github.grpo4j.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.config.RunConfig;
 import io.github.grpo4j.eval.AccuracyInterval;
 import io.github.grpo4j.eval.Evaluation;
@@ -49,8 +50,8 @@ final class EvalCommand implements Callable<Integer> {
 
   @Mixin private SamplingOptions sampling;
 
-  @Option(names = "--dtype", description = "Storage of weights and activations: ${COMPLETION-CANDIDATES} (model.dtype).")
-  private ModelOptions.DTypeOption dtype;
+  @Option(names = "--dtype", converter = StorageType.class, paramLabel = "TYPE", description = StorageType.HELP + " (model.dtype).")
+  private DType dtype;
 
   @Option(names = "--threads", paramLabel = "N", description = "Threads of the CPU back end; 0 takes all cores (backend.threads).")
   private Integer threads;
@@ -107,7 +108,7 @@ final class EvalCommand implements Callable<Integer> {
       assignments.add("data.path=" + (data.equals(SYNTHETIC) ? "" : data));
     }
     add(assignments, "data.eval_limit", limit);
-    add(assignments, "model.dtype", dtype);
+    add(assignments, "model.dtype", dtype == null ? null : dtype.optionName());
     add(assignments, "backend.threads", threads);
     add(assignments, "rollout.max_new_tokens", sampling.maxNewTokens);
     add(assignments, "training.seed", sampling.seed);

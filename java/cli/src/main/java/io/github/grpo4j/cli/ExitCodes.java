@@ -3,7 +3,7 @@ package io.github.grpo4j.cli;
 import io.github.grpo4j.backend.BackendException;
 import io.github.grpo4j.config.ConfigException;
 import io.github.grpo4j.data.DataException;
-import io.github.grpo4j.model.ModelFormatException;
+import io.github.grpo4j.model.safetensors.ModelFormatException;
 import io.github.grpo4j.run.CheckpointException;
 import io.github.grpo4j.text.TextException;
 import java.io.IOException;

@@ -1,6 +1,7 @@
 package io.github.grpo4j.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.grpo4j.episode.ScoredEpisode;
 import io.github.grpo4j.run.RunDirectory;
 import io.github.grpo4j.track.Outcome;
 import java.io.PrintStream;
@@ -26,6 +27,13 @@ final class JsonTrainingView implements TrainingView {
     ObjectNode object = event("step").put("step", step);
     metrics.forEach((name, value) -> object.set(name, JsonLines.JSON.valueToTree(value)));
     print(object);
+  }
+
+  @Override
+  public void traces(int step, Map<String, ScoredEpisode> traces) {
+    traces.forEach((bucket, trace) -> print(event("eval_trace").put("step", step).put("bucket", bucket)
+        .put("problem", trace.problem().index()).put("question", trace.problem().question()).put("gold", trace.problem().answer()).put("response", trace.episode().text())
+        .put("reward", trace.reward().total()).put("correct", trace.reward().correct())));
   }
 
   @Override

@@ -13,26 +13,15 @@ final class ModelOptions {
       description = "Hugging Face model directory, run directory, checkpoint, or builtin:tiny.")
   private String model;
 
-  @Option(names = "--dtype", defaultValue = "f32", description = "Storage of weights and activations: ${COMPLETION-CANDIDATES} (f32).")
-  private DTypeOption dtype;
+  @Option(names = "--dtype", defaultValue = "f32", converter = StorageType.class, paramLabel = "TYPE",
+      description = StorageType.HELP + " (f32).")
+  private DType dtype;
 
   @Option(names = "--device", defaultValue = "auto", description = "What to run on: ${COMPLETION-CANDIDATES}; auto takes a usable GPU (auto).")
   private DeviceOption device;
 
   @Option(names = "--threads", defaultValue = "0", paramLabel = "N", description = "Threads of the CPU back end; 0 takes all cores (0).")
   private int threads;
-
-  /** The storage types that models run in. */
-  enum DTypeOption {
-    f32(DType.F32),
-    bf16(DType.BF16);
-
-    final DType dtype;
-
-    DTypeOption(DType dtype) {
-      this.dtype = dtype;
-    }
-  }
 
   /** The kinds of device. */
   enum DeviceOption {
@@ -49,6 +38,6 @@ final class ModelOptions {
 
   /** Weights, and the tokenizer if there is one. */
   ModelSession open() {
-    return ModelSession.open(ModelLocation.find(model).model(), dtype.dtype, new BackendOptions(device.device, threads));
+    return ModelSession.open(ModelLocation.find(model).model(), dtype, new BackendOptions(device.device, threads));
   }
 }

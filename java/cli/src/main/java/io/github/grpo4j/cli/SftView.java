@@ -5,6 +5,7 @@ import io.github.grpo4j.rollout.RolloutListener;
 import io.github.grpo4j.run.RunDirectory;
 import io.github.grpo4j.track.Metrics;
 import io.github.grpo4j.track.Outcome;
+import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
 
@@ -30,6 +31,7 @@ final class SftView implements TrainingView {
     clock.stepBegins(firstStep);
     terminal.line(terminal.bold("grpo4j sft") + "  " + config.model().path() + ", " + totalSteps + " steps of " + config.sft().batchSize()
         + " solutions, into " + config.training().runDir());
+    terminal.line(terminal.dim(message));
     terminal.line(terminal.dim("    step      loss   entropy   grad norm         lr   tokens/s"));
   }
 
@@ -57,9 +59,20 @@ final class SftView implements TrainingView {
   }
 
   @Override
+  public void checkpoint(int step, Path folder) {
+    terminal.line(terminal.dim("          checkpoint " + folder));
+  }
+
+  @Override
+  public void warning(String message) {
+    terminal.line(terminal.yellow("          " + message));
+  }
+
+  @Override
   public void finished(Outcome outcome, RunDirectory directory) {
-    terminal.line(String.format(Locale.ROOT, "%s after %s. The model is %s.",
-        outcome == Outcome.COMPLETED ? terminal.bold("Done") : "Stopped", Terminal.duration(clock.elapsed()),
-        terminal.bold(directory.model().toString())));
+    String time = Terminal.duration(clock.elapsed());
+    terminal.line(outcome == Outcome.COMPLETED
+        ? terminal.bold("Done") + " in " + time + ". The model is " + terminal.bold(directory.model().toString()) + "."
+        : "Stopped in good order after " + time + ". The same command goes on from the last checkpoint in " + directory.path() + ".");
   }
 }

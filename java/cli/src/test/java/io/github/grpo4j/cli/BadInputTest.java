@@ -50,6 +50,15 @@ class BadInputTest {
     }
   }
 
+  @Test
+  void storageTypes() {
+    String[] names = {"--dtype", "'half' must be f32, bf16 or f16"};
+    fails(ExitCodes.USAGE, names, "generate", "--model", model.toString(), "--dtype", "half");
+    String[] sentence = {"model.dtype is f16", "backend.device is cpu", "set model.dtype (--dtype) to bf16 or f32"};
+    fails(ExitCodes.USAGE, sentence, "generate", "--model", model.toString(), "--prompt", "1", "--device", "cpu", "--dtype", "float16");
+    fails(ExitCodes.USAGE, sentence, "bench", "optimizer", "--model", model.toString(), "--device", "cpu", "--dtype", "fp16");
+  }
+
   private void rewriteHeader(java.util.function.Consumer<ObjectNode> change) throws IOException {
     byte[] file = Files.readAllBytes(model.resolve(WEIGHTS));
     int length = (int) ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN).getLong();

@@ -134,50 +134,6 @@ public interface Backend extends AutoCloseable {
 
   // ---- attention ----
 
-  /**
-   * Shape of the attention of one layer. Queries, keys and values lie side by side in the rows of one tensor
-   * {@code qkv [T, (heads + 2 kvHeads) D]}.
-   */
-  record AttentionShape(int heads, int kvHeads, int headDim) {
-    public int qkvColumns() {
-      return (heads + 2 * kvHeads) * headDim;
-    }
-
-    public int outColumns() {
-      return heads * headDim;
-    }
-
-    public int kColumn() {
-      return heads * headDim;
-    }
-
-    public int vColumn() {
-      return (heads + kvHeads) * headDim;
-    }
-
-    /** Of the workspace of {@link #attentionBackward}: dK and dV of a row. */
-    public int workspaceColumns() {
-      return 2 * kvHeads * headDim;
-    }
-  }
-
-  /**
-   * Which rows of a packed batch make up a sequence. A segment is a sequence of its own, or it goes on where another segment,
-   * its parent, ends: its rows see all rows of the parent, then their own. A parent has no parent and comes first.
-   *
-   * @param cuSeqlens I32 {@code [segments + 1]}: row at which each segment starts
-   * @param parents I32 {@code [segments]}: index of the parent, -1 without one; null: no segment has one
-   * @param workspaceRows I32 {@code [segments]}, null where parents is: the first of the workspace rows of the backward pass
-   *     that belong to this segment, as many as its parent has, or as it has itself if it is a parent; else -1
-   * @param maxSeqlen longest sequence, the parent's rows included
-   */
-  record Segments(Tensor cuSeqlens, Tensor parents, Tensor workspaceRows, int maxSeqlen) {
-    /** Every segment is a sequence of its own. */
-    public static Segments withoutParents(Tensor cuSeqlens, int maxSeqlen) {
-      return new Segments(cuSeqlens, null, null, maxSeqlen);
-    }
-  }
-
   /** Causal attention inside each packed sequence. o {@code [T, heads D]}; lse F32 {@code [T, heads]}, or null. */
   void attention(Tensor o, Tensor lse, Tensor qkv, AttentionShape shape, Segments segments);
 
@@ -228,16 +184,6 @@ public interface Backend extends AutoCloseable {
   /** {@code refLogits <- d loss / d logits}, from d loss / d kl per row: the gradient by the policy's logits is written over the reference's. */
   void klBackward(Tensor refLogits, Tensor logits, Tensor dKl, float invTemperature);
 
-  /**
-   * Per-token inputs of {@link #policyLoss}, each F32 {@code [rows]}; those that the settings do not use are null.
-   *
-   * @param weight share of the token in the loss (1 / normaliser, 0 to leave it out)
-   * @param oldLogprob null: on-policy, the ratio is 1 and has a gradient
-   * @param clipLow lower bound of the ratio; null: none
-   * @param clipHigh upper bound of the ratio; null: none
-   */
-  record TokenInputs(Tensor weight, Tensor advantage, Tensor oldLogprob, Tensor refLogprob, Tensor clipLow, Tensor clipHigh) {}
-
   /** One pass: log-prob and entropy of each row, the loss's derivative, and {@code logits <- d loss / d logits}. */
   void policyLoss(Tensor logprob, Tensor entropy, Tensor dLogprob, Tensor logits, Tensor targets, TokenInputs inputs, float invTemperature, TokenLoss loss);
 
@@ -276,40 +222,6 @@ public interface Backend extends AutoCloseable {
    */
   void adamw(Tensor weight, Tensor master, Tensor m, Tensor v, Tensor grad, AdamWSettings settings);
 
-  /** What AdamW changes of one parameter: operands of {@link #adamw}, of which m, v and a master of its own come from {@link #allocateHost}. */
-  record AdamWStates(Tensor weight, Tensor master, Tensor m, Tensor v) {}
-
-  /** Where the arithmetic of {@link StreamedAdamW} is done. */
-  enum Updater {
-    /** On the device: states travel there and back. */
-    DEVICE,
-    /** On the host: gradients travel there, new weights back. */
-    HOST
-  }
-
-  /**
-   * AdamW on all parameters of a model, states in the host's memory, in buckets: while one is being updated, the next one is on its way
-   * in and the one before on its way out. Same bits as {@link #adamw} on this back end.
-   */
-  interface StreamedAdamW extends AutoCloseable {
-    /**
-     * Sets the first buckets out while the device is still busy with the backward pass. Optional; nothing may write to the states
-     * between this and the step.
-     */
-    void prefetch();
-
-    /**
-     * One step.
-     *
-     * @param grads F32, one of each parameter in the order of the states, on the device
-     * @param settings likewise
-     */
-    void step(List<Tensor> grads, List<AdamWSettings> settings);
-
-    @Override
-    void close();
-  }
-
   /**
    * Memory for the buckets is taken here and given back on close, which comes before that of the states and weights.
    *
@@ -319,55 +231,11 @@ public interface Backend extends AutoCloseable {
 
   // ---- work that is done again and again ----
 
-  /** Remembers sequences of calls, such as those of a decoding step, so that a back end can queue each as a whole. */
-  interface Replay extends AutoCloseable {
-    /**
-     * Runs the work, or what was recorded of it. Work of equal keys makes the same calls on the same memory with the same
-     * settings every time, and none that moves data between host and device; only what the tensors hold differs.
-     */
-    void run(Object key, Runnable work);
-
-    /**
-     * How many runs a host does well to have queued before it reads what the first of them gave, so that the device never waits
-     * for the host: 0 where work is done when its call returns.
-     */
-    int runsAhead();
-
-    /** The number of rows that work is best padded to, at least {@code rows}, so that few sizes are recorded. */
-    int paddedRows(int rows);
-
-    @Override
-    void close();
-  }
-
   /** To be closed before the tensors that its work names. */
   Replay replay();
 
   /** Waits until everything that was queued is done. Results need no such call; a clock does. */
   void synchronize();
-
-  /** Results on their way to the host, which queues more work meanwhile. They are received in the order in which they were sent. */
-  interface Readback extends AutoCloseable {
-    /**
-     * Sends what the tensors hold when the work queued so far is done. Work queued later may overwrite them.
-     *
-     * @throws IllegalStateException if as many results as there is room for were not received yet
-     */
-    void send(Tensor... tensors);
-
-    /**
-     * Waits for the results sent first of those not received yet, and for nothing behind them.
-     *
-     * @return the bytes of its tensors, one after the other, in native order; valid until the next call of {@link #send}
-     */
-    java.nio.ByteBuffer receive();
-
-    /** Gives up what was sent and not received. */
-    void clear();
-
-    @Override
-    void close();
-  }
 
   /**
    * @param results sent and not received yet, at most

@@ -15,17 +15,39 @@ public record TokenLoss(Kind kind, Kl kl, boolean klTimesRatio, float klCoef, fl
   /** What {@code weight[t]} means. */
   public enum Kind {
     /** {@code weight[t]} is d loss / d log-prob itself: supervised training, or an objective computed in Java. */
-    LINEAR,
+    LINEAR(0),
     /** Ratio clipping with the token's bounds, times {@code weight[t]}. */
-    CLIPPED
+    CLIPPED(1);
+
+    private final int code;
+
+    Kind(int code) {
+      this.code = code;
+    }
+
+    /** The code of this kind in the op catalogue. */
+    public int code() {
+      return code;
+    }
   }
 
   /** KL estimators of Schulman, "Approximating KL Divergence" (2020). */
   public enum Kl {
-    NONE,
-    K1,
-    K2,
-    K3
+    NONE(0),
+    K1(1),
+    K2(2),
+    K3(3);
+
+    private final int code;
+
+    Kl(int code) {
+      this.code = code;
+    }
+
+    /** The code of this estimator in the op catalogue. */
+    public int code() {
+      return code;
+    }
   }
 
   /** d loss / d log-prob is given per token. */

@@ -1,10 +1,10 @@
 package io.github.grpo4j.bench;
 
 import io.github.grpo4j.backend.Backend;
-import io.github.grpo4j.backend.CpuBackend;
-import io.github.grpo4j.backend.CpuCeilings;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.Tensor;
+import io.github.grpo4j.backend.cpu.CpuBackend;
+import io.github.grpo4j.backend.cpu.CpuCeilings;
 import java.util.function.LongFunction;
 
 /**

@@ -2,6 +2,7 @@ package io.github.grpo4j.bench;
 
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.DType;
+import io.github.grpo4j.backend.Replay;
 import io.github.grpo4j.model.ModelConfig;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,7 +36,7 @@ public final class KernelBench {
 
   /** Calls the kernel for about half a second; a back end that can record calls and queue them as a whole does so. */
   public static Result measure(Backend backend, ModelConfig model, DType dtype, Kernel kernel, KernelLoad load) {
-    try (KernelCall call = new KernelCall(backend, model, dtype, kernel, load); Backend.Replay replay = backend.replay()) {
+    try (KernelCall call = new KernelCall(backend, model, dtype, kernel, load); Replay replay = backend.replay()) {
       call.run();
       double one = Workload.median(time(backend, call::run, 0));
       // Waiting can take longer than a small kernel does: several calls tell more about it than one.

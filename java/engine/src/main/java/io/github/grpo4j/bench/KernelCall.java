@@ -1,14 +1,14 @@
 package io.github.grpo4j.bench;
 
 import io.github.grpo4j.backend.AdamWSettings;
+import io.github.grpo4j.backend.AttentionShape;
 import io.github.grpo4j.backend.Backend;
-import io.github.grpo4j.backend.Backend.AttentionShape;
-import io.github.grpo4j.backend.Backend.Segments;
-import io.github.grpo4j.backend.Backend.TokenInputs;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.Layout;
 import io.github.grpo4j.backend.SamplingSettings;
+import io.github.grpo4j.backend.Segments;
 import io.github.grpo4j.backend.Tensor;
+import io.github.grpo4j.backend.TokenInputs;
 import io.github.grpo4j.backend.TokenLoss;
 import io.github.grpo4j.model.KvCache;
 import io.github.grpo4j.model.LossHead;

@@ -1,7 +1,7 @@
 package io.github.grpo4j.bench;
 
 import io.github.grpo4j.backend.Backend;
-import io.github.grpo4j.backend.CpuBackend;
+import io.github.grpo4j.backend.cpu.CpuBackend;
 
 /**
  * How much work a kernel is given at once.

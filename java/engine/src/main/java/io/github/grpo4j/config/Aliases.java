@@ -1,5 +1,6 @@
 package io.github.grpo4j.config;
 
+import io.github.grpo4j.backend.DType;
 import java.util.Map;
 
 /**
@@ -36,10 +37,6 @@ final class Aliases {
       Map.entry("grpo.kl_coef", "grpo.kl.coef"),
       Map.entry("grpo.kl_times_ratio", "grpo.kl.times_ratio"));
 
-  /** Other ways to write a value. */
-  private static final Map<String, Map<String, String>> VALUES = Map.of(
-      "model.dtype", Map.of("float32", "f32", "fp32", "f32", "bfloat16", "bf16", "float16", "f16", "fp16", "f16"));
-
   private Aliases() {}
 
   /** The option that a name means, or the same name if it is no alias. */
@@ -52,7 +49,8 @@ final class Aliases {
     return COMPONENTS.containsKey(name);
   }
 
+  /** A value by the name that configurations are written with: {@code bf16} for {@code bfloat16}. */
   static String canonicalValue(String option, String value) {
-    return VALUES.getOrDefault(option, Map.of()).getOrDefault(value, value);
+    return option.equals("model.dtype") ? DType.storage(value).map(DType::optionName).orElse(value) : value;
   }
 }

@@ -1,6 +1,7 @@
 package io.github.grpo4j.config;
 
 import io.github.grpo4j.backend.AttentionKernels;
+import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.DeviceKind;
 import io.github.grpo4j.backend.cuda.CudaInstallation;
 import io.github.grpo4j.options.Check;
@@ -34,6 +35,15 @@ public record BackendOptions(Device device, int threads, AttentionKernels attent
   /** {@link #threads}, with 0 replaced by the number of cores. */
   public int resolvedThreads() {
     return threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+  }
+
+  /** @throws ConfigException with what to change, if what is asked for has no kernels for models of that storage type */
+  public void requireKernelsFor(DType dtype) {
+    if (dtype == DType.F16 && deviceKind() == DeviceKind.CPU) {
+      String whyNoGpu = device == Device.CPU ? "backend.device is cpu" : CudaInstallation.find().problem().get();
+      throw new ConfigException("model.dtype is f16, which needs an NVIDIA GPU (the CPU computes with f32 and bf16), and " + whyNoGpu
+          + "; set model.dtype (--dtype) to bf16 or f32");
+    }
   }
 
   /** The kind of back end that is asked for, whether it can be had or not. */

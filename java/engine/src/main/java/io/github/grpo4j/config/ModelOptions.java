@@ -7,7 +7,7 @@ import io.github.grpo4j.options.Check;
  * Which model is trained.
  *
  * @param path a Hugging Face model directory, or {@code builtin:tiny} for the small model that ships with the engine
- * @param dtype storage type of weights and activations, F32 or BF16; sums are fp32 in both
+ * @param dtype storage type of weights and activations, F32, BF16 or (on a GPU) F16; sums are fp32 in all
  */
 public record ModelOptions(String path, DType dtype) {
   /** The model that ships with the engine. */
@@ -17,6 +17,6 @@ public record ModelOptions(String path, DType dtype) {
 
   public ModelOptions {
     Check.present("model.path", path);
-    Check.that(dtype == DType.F32 || dtype == DType.BF16, "model.dtype", dtype, "f32 or bf16");
+    Check.that(dtype.isStorage(), "model.dtype", dtype, "f32, bf16 or f16");
   }
 }

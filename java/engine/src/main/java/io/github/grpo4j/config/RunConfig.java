@@ -5,6 +5,7 @@ import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.grpo.credit.AdvantageEstimator;
 import io.github.grpo4j.grpo.loss.LossPipeline;
 import io.github.grpo4j.options.Check;
+import io.github.grpo4j.optim.LossScaler;
 
 /**
  * All options of a run, resolved: no key is missing any more.
@@ -40,7 +41,10 @@ public record RunConfig(
     Check.that(grpo.updatesPerRollout() <= rollout.questionsPerStep(), "grpo.updates_per_rollout", grpo.updatesPerRollout(),
         "at most " + rollout.questionsPerStep() + " (rollout.questions_per_step): an update needs a question of its own");
     Check.that(backend.attention() == AttentionKernels.OWN || model.dtype() != DType.F32, "backend.attention", "cudnn",
-        "own where model.dtype is f32: cuDNN's attention takes bf16");
+        "own where model.dtype is f32: cuDNN's attention takes bf16 and f16");
+    if (backend.device() == BackendOptions.Device.CPU) { // what another machine's GPU can do is not known here
+      backend.requireKernelsFor(model.dtype());
+    }
   }
 
   /** How rewards become advantages. */
@@ -66,6 +70,11 @@ public record RunConfig(
   /** True if the reference model's weights rest in other memory than the device's. */
   public boolean referenceOnHost() {
     return grpo.referencePlacement() == GrpoOptions.ReferencePlacement.HOST && backend.deviceKind().hasOwnMemory();
+  }
+
+  /** The factor on the loss before any step. */
+  public LossScaler lossScaler() {
+    return LossScaler.of(training.lossScale(), model.dtype());
   }
 
   /** Episodes of a full step. */

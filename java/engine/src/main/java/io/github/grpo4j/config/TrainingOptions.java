@@ -1,6 +1,7 @@
 package io.github.grpo4j.config;
 
 import io.github.grpo4j.options.Check;
+import io.github.grpo4j.optim.LossScaler;
 
 /**
  * Length of the run, evaluation and checkpoints.
@@ -16,6 +17,7 @@ import io.github.grpo4j.options.Check;
  * @param keepCheckpoints so many of the latest are kept
  * @param runDir directory of everything the run writes
  * @param resume {@code auto}: from the latest checkpoint of the run directory if there is one; {@code never}; or a checkpoint's path
+ * @param lossScale factor on the loss of a model in f16: {@code dynamic}, {@code off} or a number; means nothing for other types
  * @param shuffleRewards control experiment: rewards are dealt out at random, so the model must not get better
  */
 public record TrainingOptions(
@@ -30,6 +32,7 @@ public record TrainingOptions(
     int keepCheckpoints,
     String runDir,
     String resume,
+    String lossScale,
     boolean shuffleRewards) {
   /** What the backward pass computes again instead of keeping. */
   public enum Recompute {
@@ -41,7 +44,7 @@ public record TrainingOptions(
   public static final String RESUME_NEVER = "never";
 
   static final TrainingOptions DEFAULTS = new TrainingOptions(
-      0, 1, 0, 4096, Recompute.NONE, 10, 1, 100, 2, "runs/default", RESUME_AUTO, false);
+      0, 1, 0, 4096, Recompute.NONE, 10, 1, 100, 2, "runs/default", RESUME_AUTO, LossScaler.DYNAMIC, false);
 
   public TrainingOptions {
     Check.atLeast(1, "training.epochs", epochs);
@@ -53,5 +56,6 @@ public record TrainingOptions(
     Check.atLeast(1, "training.keep_checkpoints", keepCheckpoints);
     Check.present("training.run_dir", runDir);
     Check.present("training.resume", resume);
+    Check.that(LossScaler.isOption(lossScale), "training.loss_scale", lossScale, "dynamic, off or a number above 0");
   }
 }

@@ -7,8 +7,8 @@ import java.util.Arrays;
  * resumed run is its step.
  *
  * <p>Each epoch goes through all positions once, in batches of {@code batchSize}; the last batch of an epoch may be smaller.
- * Epoch e is shuffled by Fisher–Yates (Knuth, TAOCP vol. 2, §3.4.2, algorithm P: for i = size−1 … 1 swap i with a random
- * j ≤ i) on the {@link SplitMix64} stream keyed by (seed, e). Without shuffling the order is that of the data set.
+ * Epoch e is shuffled by {@link SplitMix64#shuffle} on the stream keyed by (seed, e). Without shuffling the order is that of the data
+ * set.
  *
  * @param size problems in the data set
  * @param batchSize problems a step
@@ -43,13 +43,7 @@ public record BatchOrder(int size, int batchSize, long seed, boolean shuffle) {
     int[] order = new int[size];
     Arrays.setAll(order, i -> i);
     if (shuffle) {
-      SplitMix64 random = SplitMix64.keyed(ORDER, seed, epoch);
-      for (int i = size - 1; i > 0; i--) {
-        int j = random.nextInt(i + 1);
-        int moved = order[i];
-        order[i] = order[j];
-        order[j] = moved;
-      }
+      SplitMix64.keyed(ORDER, seed, epoch).shuffle(order, 0, size);
     }
     return order;
   }

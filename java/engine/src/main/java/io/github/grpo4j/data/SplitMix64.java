@@ -17,7 +17,7 @@ import java.util.List;
  *
  * It is a function of (seed, counter); {@link #keyed} derives a seed from several keys, one for each purpose, epoch or item.
  */
-final class SplitMix64 {
+public final class SplitMix64 {
   private static final long GAMMA = 0x9E3779B97F4A7C15L;
 
   private long state;
@@ -27,7 +27,7 @@ final class SplitMix64 {
   }
 
   /** The stream for a list of keys: {@code s = mix(s + γ ^ key)} for each key in turn, beginning with s = 0. */
-  static SplitMix64 keyed(long... keys) {
+  public static SplitMix64 keyed(long... keys) {
     long seed = 0;
     for (long key : keys) {
       seed = mix((seed + GAMMA) ^ key);
@@ -35,7 +35,7 @@ final class SplitMix64 {
     return new SplitMix64(seed);
   }
 
-  long nextLong() {
+  public long nextLong() {
     state += GAMMA;
     return mix(state);
   }
@@ -44,7 +44,7 @@ final class SplitMix64 {
    * A number in [0, bound): the high 32 bits of the next value times bound, divided by 2³² and rounded down. A value's
    * probability is off by less than 2⁻³², which no use here can see.
    */
-  int nextInt(int bound) {
+  public int nextInt(int bound) {
     if (bound <= 0) {
       throw new IllegalArgumentException("bound " + bound + " is not positive");
     }
@@ -52,17 +52,30 @@ final class SplitMix64 {
   }
 
   /** A number in [low, high], both included. */
-  int between(int low, int high) {
+  public int between(int low, int high) {
     return low + nextInt(high - low + 1);
   }
 
   /** A number in [0, 1) with 53 random bits. */
-  double nextDouble() {
+  public double nextDouble() {
     return (nextLong() >>> 11) * 0x1p-53;
   }
 
-  <T> T pick(List<T> choices) {
+  public <T> T pick(List<T> choices) {
     return choices.get(nextInt(choices.size()));
+  }
+
+  /**
+   * Shuffles a part of an array by Fisher–Yates (Knuth, TAOCP vol. 2, §3.4.2, algorithm P: for i = to−1 … from+1 swap i with a random
+   * j, from ≤ j ≤ i).
+   */
+  public void shuffle(int[] array, int from, int to) {
+    for (int i = to - 1; i > from; i--) {
+      int j = between(from, i);
+      int moved = array[i];
+      array[i] = array[j];
+      array[j] = moved;
+    }
   }
 
   private static long mix(long z) {

@@ -8,6 +8,6 @@
  *   SyntheticArithmetic ────────────┘
  * </pre>
  *
- * Nothing here keeps state between steps: the order of a run is a function of seed and step number.
+ * Nothing here keeps state between steps: BatchOrder is a function of seed and step number. Package curriculum has orders that learn.
  */
 package io.github.grpo4j.data;

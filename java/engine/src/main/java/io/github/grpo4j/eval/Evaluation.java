@@ -12,7 +12,7 @@ import io.github.grpo4j.session.RunAssembly;
 import io.github.grpo4j.session.RunInputs;
 import io.github.grpo4j.session.TrainingData;
 import io.github.grpo4j.track.Sample;
-import io.github.grpo4j.track.SamplesFile;
+import io.github.grpo4j.track.jsonl.SamplesFile;
 import java.nio.file.Path;
 import java.util.concurrent.CancellationException;
 

@@ -19,6 +19,12 @@ public final class RunEvaluation {
       metrics.put(Metrics.EVAL_ACCURACY_GREEDY, greedy.accuracy().accuracy());
       metrics.put(Metrics.EVAL_MEAN_LENGTH, greedy.meanTokens());
       sampled.ifPresent(result -> metrics.put(Metrics.EVAL_ACCURACY_SAMPLED, result.accuracy().accuracy()));
+      byLength().accuracy().forEach((bucket, accuracy) -> metrics.put(Metrics.EVAL_ACCURACY_BY_LENGTH + bucket, accuracy));
+    }
+
+    /** The sampled answers, which show what the policy does in training; the greedy ones where none was sampled. */
+    public AnswersByLength byLength() {
+      return new AnswersByLength(sampled.orElse(greedy).answers());
     }
 
     public List<ScoredEpisode> sampledAnswers() {

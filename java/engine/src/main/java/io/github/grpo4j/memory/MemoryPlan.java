@@ -3,8 +3,8 @@ package io.github.grpo4j.memory;
 import io.github.grpo4j.backend.BackendException;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.DeviceKind;
-import io.github.grpo4j.backend.cuda.CudaDeviceInfo;
 import io.github.grpo4j.backend.cuda.CudaInstallation;
+import io.github.grpo4j.backend.cuda.runtime.CudaDeviceInfo;
 import io.github.grpo4j.config.RunConfig;
 import io.github.grpo4j.config.TrainingOptions;
 import io.github.grpo4j.model.CausalLm;
@@ -76,6 +76,7 @@ public record MemoryPlan(ModelConfig model, DeviceKind device, List<Part> parts,
 
   /** The plan of {@code train}. */
   public static MemoryPlan training(RunConfig config) {
+    config.backend().requireKernelsFor(config.model().dtype());
     ModelConfig model = modelOf(config);
     DeviceKind device = config.backend().deviceKind();
     Memory own = ownMemory(device);
@@ -116,6 +117,7 @@ public record MemoryPlan(ModelConfig model, DeviceKind device, List<Part> parts,
 
   /** The plan of an evaluation of {@code answers} answers. */
   public static MemoryPlan evaluation(RunConfig config, int answers) {
+    config.backend().requireKernelsFor(config.model().dtype());
     ModelConfig model = modelOf(config);
     DeviceKind device = config.backend().deviceKind();
     int longest = longestSequence(config, model);

@@ -1,5 +1,6 @@
 package io.github.grpo4j.model;
 
+import io.github.grpo4j.model.safetensors.ModelFormatException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;

@@ -9,6 +9,7 @@ import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.Layout;
 import io.github.grpo4j.backend.Tensor;
 import io.github.grpo4j.model.Parameter.Slice;
+import io.github.grpo4j.model.safetensors.ModelFormatException;
 import io.github.grpo4j.model.safetensors.SafetensorsFile;
 import io.github.grpo4j.model.safetensors.SafetensorsWriter;
 import io.github.grpo4j.model.safetensors.StoredType;
@@ -223,7 +224,7 @@ public final class ModelDirectory {
    */
   public static void save(Backend backend, ModelWeights weights, Path directory, Path source) throws IOException {
     ObjectNode json = weights.config().json().deepCopy();
-    String dtype = weights.dtype() == DType.BF16 ? "bfloat16" : "float32";
+    String dtype = nameOf(weights.dtype());
     // Transformers 5 writes "dtype", published checkpoints and older readers say "torch_dtype".
     if (json.has("torch_dtype") || !json.has("dtype")) {
       json.put("torch_dtype", dtype);
@@ -242,8 +243,18 @@ public final class ModelDirectory {
     saveWeights(backend, weights, directory.resolve(WEIGHTS));
   }
 
+  /** As transformers calls it. */
+  private static String nameOf(DType dtype) {
+    return switch (dtype) {
+      case F32 -> "float32";
+      case BF16 -> "bfloat16";
+      case F16 -> "float16";
+      default -> throw new IllegalArgumentException("weights are not stored as " + dtype);
+    };
+  }
+
   private static void saveWeights(Backend backend, ModelWeights weights, Path file) throws IOException {
-    StoredType type = weights.dtype() == DType.BF16 ? StoredType.BF16 : StoredType.F32;
+    StoredType type = StoredType.valueOf(weights.dtype().name());
     Map<String, Parameter> owners = new HashMap<>();
     Map<String, Slice> slices = new HashMap<>();
     List<TensorInfo> infos = new ArrayList<>();

@@ -2,8 +2,8 @@ package io.github.grpo4j.model;
 
 import io.github.grpo4j.backend.Arena;
 import io.github.grpo4j.backend.Backend;
-import io.github.grpo4j.backend.Backend.Segments;
 import io.github.grpo4j.backend.DType;
+import io.github.grpo4j.backend.Segments;
 import io.github.grpo4j.backend.Tensor;
 import java.util.Arrays;
 import java.util.List;

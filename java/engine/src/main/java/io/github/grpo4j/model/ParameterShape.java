@@ -1,6 +1,6 @@
 package io.github.grpo4j.model;
 
-import io.github.grpo4j.backend.Backend.AttentionShape;
+import io.github.grpo4j.backend.AttentionShape;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.DeviceKind;
 import io.github.grpo4j.backend.Layout;

@@ -1,8 +1,8 @@
 package io.github.grpo4j.model;
 
 import io.github.grpo4j.backend.Arena;
+import io.github.grpo4j.backend.AttentionShape;
 import io.github.grpo4j.backend.Backend;
-import io.github.grpo4j.backend.Backend.AttentionShape;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.Tensor;
 import io.github.grpo4j.model.ModelWeights.Layer;

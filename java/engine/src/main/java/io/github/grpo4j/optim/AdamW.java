@@ -1,11 +1,14 @@
 package io.github.grpo4j.optim;
 
 import io.github.grpo4j.backend.AdamWSettings;
+import io.github.grpo4j.backend.AdamWStates;
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.DeviceKind;
 import io.github.grpo4j.backend.Layout;
+import io.github.grpo4j.backend.StreamedAdamW;
 import io.github.grpo4j.backend.Tensor;
+import io.github.grpo4j.backend.Updater;
 import io.github.grpo4j.model.Gradients;
 import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelWeights;
@@ -68,7 +71,7 @@ public final class AdamW implements AutoCloseable {
   private final List<State> states = new ArrayList<>();
   private final Tensor norm;
   /** Null where the states are beside the weights. */
-  private final Backend.StreamedAdamW streamed;
+  private final StreamedAdamW streamed;
   private long step;
 
   /** With states beside the weights. */
@@ -93,8 +96,8 @@ public final class AdamW implements AutoCloseable {
       mastersFromWeights();
       this.streamed = switch (placement) {
         case DEVICE -> null;
-        case OFFLOAD -> backend.streamedAdamW(operands(), Backend.Updater.DEVICE, bucket);
-        case HOST -> backend.streamedAdamW(operands(), Backend.Updater.HOST, bucket);
+        case OFFLOAD -> backend.streamedAdamW(operands(), Updater.DEVICE, bucket);
+        case HOST -> backend.streamedAdamW(operands(), Updater.HOST, bucket);
       };
     } catch (RuntimeException e) {
       closeStates();
@@ -107,9 +110,9 @@ public final class AdamW implements AutoCloseable {
     return switch (placement) {
       case DEVICE -> stateBytes(config, dtype, device);
       case OFFLOAD -> (device.hasOwnMemory() ? 0 : stateBytes(config, dtype, device))
-          + device.streamingDeviceBytes(Backend.Updater.DEVICE, bucket(config));
+          + device.streamingDeviceBytes(Updater.DEVICE, bucket(config));
       case HOST -> (device.hasOwnMemory() ? 0 : stateBytes(config, dtype, device))
-          + device.streamingDeviceBytes(Backend.Updater.HOST, bucket(config));
+          + device.streamingDeviceBytes(Updater.HOST, bucket(config));
     };
   }
 
@@ -118,7 +121,7 @@ public final class AdamW implements AutoCloseable {
     if (placement == Placement.DEVICE || !device.hasOwnMemory()) {
       return 0;
     }
-    Backend.Updater updater = placement == Placement.OFFLOAD ? Backend.Updater.DEVICE : Backend.Updater.HOST;
+    Updater updater = placement == Placement.OFFLOAD ? Updater.DEVICE : Updater.HOST;
     return stateBytes(config, dtype, device) + device.streamingHostBytes(updater, bucket(config));
   }
 
@@ -149,8 +152,8 @@ public final class AdamW implements AutoCloseable {
     return new State(parameter, taken.size() == 3 ? taken.get(2) : weight, taken.get(0), taken.get(1));
   }
 
-  private List<Backend.AdamWStates> operands() {
-    return states.stream().map(state -> new Backend.AdamWStates(state.parameter().weight(), state.master(), state.m(), state.v())).toList();
+  private List<AdamWStates> operands() {
+    return states.stream().map(state -> new AdamWStates(state.parameter().weight(), state.master(), state.m(), state.v())).toList();
   }
 
   /**
@@ -165,18 +168,26 @@ public final class AdamW implements AutoCloseable {
 
   /** One step with the gradients of all parameters. */
   public StepResult step(Gradients gradients, double learningRate) {
+    return step(gradients, learningRate, 1);
+  }
+
+  /**
+   * One step with gradients that are too large by a factor, see {@link LossScaler}: it is divided out, and the norm is that of the
+   * quotient.
+   */
+  public StepResult step(Gradients gradients, double learningRate, double lossScale) {
     backend.zero(norm);
     for (State state : states) {
       backend.sumSquares(norm, gradients.of(state.parameter()));
     }
     double[] sums = new double[2];
     backend.download(norm, sums, 0);
-    double gradNorm = Math.sqrt(sums[0]);
+    double gradNorm = Math.sqrt(sums[0]) / lossScale;
     if (sums[1] > 0 || !Double.isFinite(gradNorm)) {
       return new StepResult(gradNorm, true);
     }
     double max = settings.maxGradNorm();
-    float scale = max > 0 ? (float) Math.min(1, max / (gradNorm + 1e-6)) : 1;
+    float scale = (float) ((max > 0 ? Math.min(1, max / (gradNorm + 1e-6)) : 1) / lossScale);
     step++;
     update(gradients, kernelSettings(learningRate, scale, settings.weightDecay()), kernelSettings(learningRate, scale, 0));
     return new StepResult(gradNorm, false);

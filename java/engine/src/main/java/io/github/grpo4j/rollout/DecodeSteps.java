@@ -3,6 +3,8 @@ package io.github.grpo4j.rollout;
 import io.github.grpo4j.backend.Arena;
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.DType;
+import io.github.grpo4j.backend.Readback;
+import io.github.grpo4j.backend.Replay;
 import io.github.grpo4j.backend.SamplingSettings;
 import io.github.grpo4j.backend.Tensor;
 import io.github.grpo4j.model.BlockAllocator;
@@ -38,8 +40,8 @@ final class DecodeSteps implements AutoCloseable {
   private final Backend backend;
   private final KvCache cache;
   private final Arena arena;
-  private final Backend.Replay replay;
-  private final Backend.Readback readback;
+  private final Replay replay;
+  private final Readback readback;
   private final int maxRows;
   private final int maxBlocks;
   private final Tensor token;
@@ -52,7 +54,7 @@ final class DecodeSteps implements AutoCloseable {
   private long sampleNanos;
 
   /** Takes {@link #bytes} from the bottom of the arena, and more in each step. */
-  DecodeSteps(CausalLm model, KvCache cache, Arena arena, Backend.Replay replay, int maxRows, int maxSequenceTokens) {
+  DecodeSteps(CausalLm model, KvCache cache, Arena arena, Replay replay, int maxRows, int maxSequenceTokens) {
     this.model = model;
     this.backend = model.backend();
     this.cache = cache;

@@ -3,6 +3,7 @@ package io.github.grpo4j.rollout;
 import io.github.grpo4j.backend.Arena;
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.DType;
+import io.github.grpo4j.backend.Replay;
 import io.github.grpo4j.backend.SamplingSettings;
 import io.github.grpo4j.backend.Tensor;
 import io.github.grpo4j.episode.Episode;
@@ -87,7 +88,7 @@ public final class Generator implements AutoCloseable {
   }
 
   /** @param replay says how far ahead of the host steps are queued, and how many rows they have; closed with the generator */
-  Generator(CausalLm model, Limits limits, Set<Integer> eosIds, int vocabUsed, TextDecoder decoder, Backend.Replay replay) {
+  Generator(CausalLm model, Limits limits, Set<Integer> eosIds, int vocabUsed, TextDecoder decoder, Replay replay) {
     if (limits.maxSequenceTokens() > model.maxPositions()) {
       throw new IllegalArgumentException("sequences of up to " + limits.maxSequenceTokens() + " tokens were asked for, but the model was"
           + " opened for " + model.maxPositions() + "; lower data.max_prompt_tokens or rollout.max_new_tokens");

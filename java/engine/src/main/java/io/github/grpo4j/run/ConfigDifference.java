@@ -14,17 +14,15 @@ final class ConfigDifference {
       "backend.attention", "backend.device", "backend.threads", "data.eval_split", "data.eval_limit", "optimizer.placement",
       "rollout.max_batch", "rollout.kv_cache_mb", "training.epochs", "training.max_steps", "training.micro_batch_tokens", "training.recompute",
       "training.eval_interval", "training.eval_samples", "training.checkpoint_interval", "training.keep_checkpoints",
-      "training.run_dir", "training.resume");
-  /** Groups that training does not read. */
-  private static final Set<String> FREE_GROUPS = Set.of("sft");
+      "training.run_dir", "training.resume", "sft.steps");
 
   private ConfigDifference() {}
 
   /** @throws CheckpointException naming the options that differ */
-  static void requireSameRun(Path checkpoint, RunConfig config) {
+  static void requireSameRun(Path checkpoint, RunConfig config, RunKind kind) {
     RunConfig then = read(checkpoint.resolve(RunDirectory.CONFIG));
     List<String> differences = ConfigLoader.differences(then, config).stream()
-        .filter(option -> !FREE.contains(option) && !FREE_GROUPS.contains(option.substring(0, option.indexOf('.'))))
+        .filter(option -> !FREE.contains(option) && !kind.unreadGroups().contains(option.substring(0, option.indexOf('.'))))
         .map(option -> option + " was " + ConfigLoader.valueOf(then, option) + " and is now " + ConfigLoader.valueOf(config, option))
         .toList();
     if (!differences.isEmpty()) {

@@ -4,7 +4,7 @@ import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.Layout;
 import io.github.grpo4j.backend.Tensor;
-import io.github.grpo4j.model.ModelFormatException;
+import io.github.grpo4j.model.safetensors.ModelFormatException;
 import io.github.grpo4j.model.safetensors.SafetensorsFile;
 import io.github.grpo4j.model.safetensors.SafetensorsWriter;
 import io.github.grpo4j.model.safetensors.StoredType;

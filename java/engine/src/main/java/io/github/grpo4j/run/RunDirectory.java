@@ -5,10 +5,9 @@ import io.github.grpo4j.config.RunConfig;
 import io.github.grpo4j.config.TrainingOptions;
 import io.github.grpo4j.episode.ScoredEpisode;
 import io.github.grpo4j.model.ModelDirectory;
-import io.github.grpo4j.optim.AdamW;
-import io.github.grpo4j.track.JsonlTracker;
+import io.github.grpo4j.track.jsonl.JsonlTracker;
 import io.github.grpo4j.track.Sample;
-import io.github.grpo4j.track.SamplesFile;
+import io.github.grpo4j.track.jsonl.SamplesFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -27,6 +26,7 @@ import java.util.stream.Stream;
  *   config.yaml                 the resolved configuration
  *   metrics.jsonl, samples.jsonl
  *   eval/step_000020.jsonl      every answer of an evaluation
+ *   eval/traces.jsonl           one short, one medium and one long answer of each evaluation
  *   checkpoints/step_000040/    model/ optimizer.safetensors state.json config.yaml manifest.json
  *   model/                      the result, as a Hugging Face directory
  * </pre>
@@ -101,40 +101,61 @@ public final class RunDirectory {
     return startedFrom;
   }
 
-  /** Loads weights and optimizer from the checkpoint to go on from, if there is one. */
-  public RunState resume(RunConfig config, ModelState model, AdamW optimizer, String trainData) {
+  /**
+   * Loads the contents of the checkpoint to go on from, if there is one.
+   *
+   * @param trainData SHA-256 of the problems that this run trains on
+   * @return the state that the run goes on from
+   */
+  public RunState resume(RunKind kind, RunConfig config, CheckpointContents contents, String trainData) {
     if (resumeFrom.isEmpty()) {
-      return RunState.start(trainData);
+      return RunState.start(kind, trainData);
     }
     Path folder = resumeFrom.get();
     RunState state = RunState.read(folder);
+    if (state.kind() != kind) {
+      throw new CheckpointException("checkpoint " + folder + " was written by " + state.kind().command() + ", so " + kind.command()
+          + " cannot go on from it. To train its model further, name it in model.path; training.run_dir must then be another directory");
+    }
     if (!state.trainData().equals(trainData)) {
       throw new CheckpointException("checkpoint " + folder + " was trained on other problems than those of this configuration"
           + " (group data, or training.seed for synthetic ones); restore them, or start over with --resume never");
     }
-    ConfigDifference.requireSameRun(folder, config);
+    ConfigDifference.requireSameRun(folder, config, kind);
+    ModelState model = contents.model();
     try {
       ModelDirectory.loadInto(model.backend(), folder.resolve(MODEL), model.weights());
-      OptimizerFile.load(model.backend(), optimizer, folder.resolve(OPTIMIZER));
+      OptimizerFile.load(model.backend(), contents.optimizer(), folder.resolve(OPTIMIZER));
+      for (CheckpointPart part : contents.parts()) {
+        part.read(folder);
+      }
+      contents.states().load(state.modules());
     } catch (IOException e) {
       throw new CheckpointException("checkpoint " + folder + " could not be read: " + IoReason.of(e), e);
+    } catch (IllegalArgumentException e) {
+      throw new CheckpointException("checkpoint " + folder + " cannot be gone on from: " + e.getMessage()
+          + ". Restore the configuration that it was written with, or start over with --resume never", e);
     }
     boolean sameDirectory = Files.exists(path.resolve(JsonlTracker.METRICS_FILE));
     return sameDirectory ? state : state.withTrackerOffsets(Map.of());
   }
 
   /** Writes a checkpoint, unless this very one is there already. */
-  public Optional<Path> checkpoint(RunState state, RunConfig config, ModelState model, AdamW optimizer) {
+  public Optional<Path> checkpoint(RunState state, RunConfig config, CheckpointContents contents) {
     Path existing = path.resolve("checkpoints").resolve(String.format("step_%06d", state.step()));
     if (Files.isDirectory(existing) && CheckpointStore.damageOf(existing).isEmpty()) {
       return Optional.empty();
     }
+    ModelState model = contents.model();
     return Optional.of(checkpoints.save(state.step(), folder -> {
       Files.createDirectory(folder.resolve(MODEL));
       ModelDirectory.save(model.backend(), model.weights(), folder.resolve(MODEL), model.source());
-      OptimizerFile.save(model.backend(), optimizer, folder.resolve(OPTIMIZER));
+      OptimizerFile.save(model.backend(), contents.optimizer(), folder.resolve(OPTIMIZER));
+      for (CheckpointPart part : contents.parts()) {
+        part.write(folder);
+      }
       Files.writeString(folder.resolve(CONFIG), ConfigLoader.toYaml(config));
-      state.write(folder);
+      state.withModules(contents.states().save()).write(folder);
     }));
   }
 

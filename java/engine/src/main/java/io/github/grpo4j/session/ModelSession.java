@@ -3,10 +3,10 @@ package io.github.grpo4j.session;
 import io.github.grpo4j.backend.AttentionKernels;
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.BackendException;
-import io.github.grpo4j.backend.CpuBackend;
-import io.github.grpo4j.backend.CudaBackend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.DeviceKind;
+import io.github.grpo4j.backend.cpu.CpuBackend;
+import io.github.grpo4j.backend.cuda.CudaBackend;
 import io.github.grpo4j.backend.cuda.CudaInstallation;
 import io.github.grpo4j.config.BackendOptions;
 import io.github.grpo4j.config.RunConfig;
@@ -36,7 +36,8 @@ public final class ModelSession implements AutoCloseable {
   private final Optional<Tokenizer> tokenizer;
 
   /** Tokenizer and weights are read at the same time: the one is work for one core, the other mostly waits for memory. */
-  private ModelSession(Path directory, BackendOptions options, Function<Backend, ModelWeights> loader) {
+  private ModelSession(Path directory, DType dtype, BackendOptions options, Function<Backend, ModelWeights> loader) {
+    options.requireKernelsFor(dtype);
     this.directory = directory;
     this.options = options;
     CompletableFuture<Optional<Tokenizer>> reading = CompletableFuture.supplyAsync(() -> readTokenizer(directory));
@@ -65,13 +66,13 @@ public final class ModelSession implements AutoCloseable {
 
   /** Opens a model directory. Stop tokens are those that its tokenizer and generation files name. */
   public static ModelSession open(Path directory, DType dtype, BackendOptions options) {
-    return new ModelSession(directory, options, backend -> ModelDirectory.load(backend, directory, dtype));
+    return new ModelSession(directory, dtype, options, backend -> ModelDirectory.load(backend, directory, dtype));
   }
 
   /** A model of the configuration's shape with seeded random weights; its directory needs config.json and the tokenizer only. */
   public static ModelSession openRandom(RunConfig config) {
     Path directory = ModelLocation.find(config.model().path()).model();
-    return new ModelSession(directory, config.backend(), backend ->
+    return new ModelSession(directory, config.model().dtype(), config.backend(), backend ->
         RandomWeights.create(backend, ModelConfig.read(directory), config.model().dtype(), config.training().seed()));
   }
 

@@ -9,6 +9,7 @@ import io.github.grpo4j.model.CausalLm;
 import io.github.grpo4j.model.Gradients;
 import io.github.grpo4j.model.ModelDirectory;
 import io.github.grpo4j.optim.AdamW;
+import io.github.grpo4j.optim.LossScaler;
 import io.github.grpo4j.reward.EpisodeScorer;
 import io.github.grpo4j.rollout.Generator;
 import io.github.grpo4j.update.GradientPass;
@@ -29,7 +30,7 @@ public final class RunAssembly implements AutoCloseable {
   private final EpisodeScorer scorer;
 
   /** What turns sequences into new weights. */
-  public record Learner(GradientPass pass, Gradients gradients, AdamW optimizer) {}
+  public record Learner(GradientPass pass, Gradients gradients, AdamW optimizer, LossScaler scaler) {}
 
   /**
    * @param inputs closed by whoever opened them
@@ -83,7 +84,7 @@ public final class RunAssembly implements AutoCloseable {
     AdamW.Settings settings = new AdamW.Settings(
         options.betas().get(0), options.betas().get(1), options.eps(), options.weightDecay(), false, options.maxGradNorm());
     AdamW optimizer = resources.own(new AdamW(backend, session().weights(), settings, config.optimizer().placement()));
-    return new Learner(pass, gradients, optimizer);
+    return new Learner(pass, gradients, optimizer, config.lossScaler());
   }
 
   /** Takes the memory of a second model, at first the one that {@code model.path} names. To be called once. */

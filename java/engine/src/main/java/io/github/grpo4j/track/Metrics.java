@@ -1,6 +1,7 @@
 package io.github.grpo4j.track;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -18,6 +19,8 @@ public final class Metrics {
   // The optimizer step.
   public static final String GRAD_NORM = "grad_norm";
   public static final String LEARNING_RATE = "learning_rate";
+  /** Factor on the loss of the next step, where a model is stored in fp16. */
+  public static final String LOSS_SCALE = "loss_scale";
   /** Prompt and answer tokens that the run has processed so far. */
   public static final String NUM_TOKENS = "num_tokens";
   public static final String EPOCH = "epoch";
@@ -27,6 +30,8 @@ public final class Metrics {
   // Evaluation: the share of held-out problems answered rightly, and its greedy answers' mean length.
   public static final String EVAL_ACCURACY_GREEDY = "eval/accuracy_greedy";
   public static final String EVAL_ACCURACY_SAMPLED = "eval/accuracy_sampled";
+  /** Prefix of the accuracy among {@code short}, {@code medium} and {@code long} answers: sampled ones where there are some. */
+  public static final String EVAL_ACCURACY_BY_LENGTH = "eval/accuracy_by_length/";
   public static final String EVAL_MEAN_LENGTH = "eval/completions/mean_length";
   // Wall clock.
   public static final String STEP_TIME = "step_time";
@@ -36,6 +41,8 @@ public final class Metrics {
   public static final String TIME = "time/";
   /** Prefix of what the process takes of the machine's memory, in MiB. */
   public static final String MEMORY = "memory/";
+
+  private static final JsonMapper JSON = new JsonMapper();
 
   private final Map<String, Number> values = new LinkedHashMap<>();
 
@@ -54,7 +61,7 @@ public final class Metrics {
   /** A metrics line without times and memory: what equal runs have in common to the byte. */
   public static String withoutMachine(String line) {
     try {
-      ObjectNode object = (ObjectNode) JsonLinesFile.json().readTree(line);
+      ObjectNode object = (ObjectNode) JSON.readTree(line);
       List<String> names = new ArrayList<>();
       object.fieldNames().forEachRemaining(names::add);
       names.stream().filter(Metrics::isOfMachine).forEach(object::remove);
@@ -62,6 +69,11 @@ public final class Metrics {
     } catch (JsonProcessingException | ClassCastException e) {
       throw new IllegalArgumentException("not a line of metrics: " + line, e);
     }
+  }
+
+  /** @param value a whole number stays one */
+  public Metrics put(String name, Number value) {
+    return value instanceof Integer || value instanceof Long ? put(name, value.longValue()) : put(name, value.doubleValue());
   }
 
   public Metrics put(String name, double value) {

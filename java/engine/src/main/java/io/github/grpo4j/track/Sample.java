@@ -8,7 +8,7 @@ import java.util.Map;
  * One answer of the model with its reward: a row of the samples table.
  *
  * @param step optimizer step at which it was written
- * @param split {@code train}, {@code eval_greedy} or {@code eval_sampled}
+ * @param split {@code train}, {@code eval_greedy}, {@code eval_sampled}, or {@code eval_trace/} and a bucket of lengths
  * @param problem index of the problem in its data set
  * @param question the problem
  * @param gold its right answer
@@ -18,6 +18,7 @@ import java.util.Map;
  * @param components its parts by name
  * @param tokens length of the response in tokens
  * @param finished true if the model ended it by itself
+ * @param correct whether the final answer is right, whatever the form
  */
 public record Sample(
     long step,
@@ -30,16 +31,18 @@ public record Sample(
     double reward,
     Map<String, Double> components,
     int tokens,
-    boolean finished) {
+    boolean finished,
+    boolean correct) {
   public static final String TRAIN = "train";
   public static final String EVAL_GREEDY = "eval_greedy";
   public static final String EVAL_SAMPLED = "eval_sampled";
+  public static final String EVAL_TRACE = "eval_trace/";
 
   /** A scored episode as a row of the table. */
   public static Sample of(int step, String split, ScoredEpisode scored) {
     return new Sample(step, split, scored.problem().index(), scored.problem().question(), scored.problem().answer(),
         scored.episode().text(), scored.reward().extractedAnswer(), scored.reward().total(), scored.reward().components(),
-        scored.episode().tokenIds().length, scored.episode().finished());
+        scored.episode().tokenIds().length, scored.episode().finished(), scored.reward().correct());
   }
 
   public static List<Sample> of(int step, String split, List<ScoredEpisode> episodes) {

@@ -4,24 +4,36 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Takes the metrics and samples of a run. The trainer calls it from one thread, in the order of steps.
+ * Takes what a run tells: metrics of each step, what the model wrote, how it ended. Any number of them may follow one run.
  *
- * <p>A checkpoint keeps {@link #offsets}; a tracker opened with them goes on exactly there, so that what was reported after
- * the checkpoint and before the run stopped is not in the record twice.
+ * <p>A tracker has a thread and a queue of its own ({@link Trackers}): all its methods are called from that thread, in the order of
+ * events. It cannot stop or slow the run. Whatever it throws ends its work and becomes one warning; events that it is too slow for are
+ * left out.
  */
 public interface Tracker extends AutoCloseable {
+  /** The run begins or goes on. Called once, before everything else. */
+  default void start(RunInfo run) {}
+
   /**
-   * Records the metrics of a step.
+   * The metrics of a step, evaluation included; step 0 is the evaluation before any update.
    *
-   * @param metrics by name, see {@link Metrics}; an infinite or undefined value is recorded as missing
+   * @param metrics by name in the order of {@link Metrics}; an infinite or undefined value is to be recorded as missing
    */
   void metrics(long step, Map<String, ? extends Number> metrics);
 
-  void samples(List<Sample> samples);
+  /** What the model wrote in a rollout, before the metrics of the same step. */
+  default void samples(List<Sample> samples) {}
 
-  /** How far each of the tracker's files has come, by file name, in bytes that are safely stored; empty if it has none. */
-  Map<String, Long> offsets();
+  /**
+   * One answer of each bucket of lengths, after an evaluation and before the metrics of its step.
+   *
+   * @param traces their split is {@value Sample#EVAL_TRACE} and the bucket: {@code short}, {@code medium} or {@code long}
+   */
+  default void traces(List<Sample> traces) {}
+
+  /** The run has ended. Called once, before {@link #close}. */
+  default void finish(Outcome outcome) {}
 
   @Override
-  void close();
+  default void close() {}
 }

@@ -1,15 +1,19 @@
 package io.github.grpo4j.train;
 
+import io.github.grpo4j.config.ConfigLoader;
 import io.github.grpo4j.config.RunConfig;
+import io.github.grpo4j.episode.ScoredEpisode;
 import io.github.grpo4j.eval.RunEvaluation;
-import io.github.grpo4j.optim.AdamW;
-import io.github.grpo4j.run.ModelState;
+import io.github.grpo4j.run.CheckpointContents;
 import io.github.grpo4j.run.RunDirectory;
 import io.github.grpo4j.run.RunState;
 import io.github.grpo4j.track.Metrics;
 import io.github.grpo4j.track.Outcome;
-import io.github.grpo4j.track.Tracker;
+import io.github.grpo4j.track.RunInfo;
+import io.github.grpo4j.track.Sample;
+import io.github.grpo4j.track.Trackers;
 import io.github.grpo4j.train.TrainingListener.Phase;
+import java.util.Map;
 import java.util.concurrent.CancellationException;
 
 /**
@@ -35,13 +39,12 @@ final class RunLoop {
   private final RunControl control;
   private final TrainingListener listener;
   private final RunDirectory directory;
-  private final ModelState model;
-  private final AdamW optimizer;
-  private final Tracker tracker;
+  private final CheckpointContents contents;
+  private final Trackers trackers;
   private RunState state;
 
   RunLoop(RunConfig config, int totalSteps, Step step, RunEvaluation evaluation, RunControl control, TrainingListener listener,
-      RunDirectory directory, ModelState model, AdamW optimizer, Tracker tracker, RunState state) {
+      RunDirectory directory, CheckpointContents contents, Trackers trackers, RunState state) {
     this.config = config;
     this.totalSteps = totalSteps;
     this.step = step;
@@ -49,9 +52,8 @@ final class RunLoop {
     this.control = control;
     this.listener = listener;
     this.directory = directory;
-    this.model = model;
-    this.optimizer = optimizer;
-    this.tracker = tracker;
+    this.contents = contents;
+    this.trackers = trackers;
     this.state = state;
   }
 
@@ -64,8 +66,21 @@ final class RunLoop {
     return state.step() + 1;
   }
 
-  /** Runs until step {@code lastStep} is done, at most to the end; a later call goes on from there. */
-  Outcome run(int lastStep) {
+  /**
+   * Runs until step {@code lastStep} is done, at most to the end; a later call goes on from there.
+   *
+   * @param startedFrom one sentence on where the run starts from
+   */
+  Outcome run(int lastStep, String startedFrom) {
+    listener.started(nextStep(), totalSteps, startedFrom);
+    trackers.start(new RunInfo(directory.path(), state.kind().command(), ConfigLoader.toYaml(config), startedFrom, nextStep(), totalSteps));
+    trackers.ended(Outcome.FAILED);
+    Outcome outcome = run(lastStep);
+    trackers.ended(outcome);
+    return outcome;
+  }
+
+  private Outcome run(int lastStep) {
     try {
       if (state.unreported() != null) {
         report(Metrics.of(state.unreported()));
@@ -88,7 +103,7 @@ final class RunLoop {
     boolean complete = state.step() >= totalSteps;
     checkpoint();
     if (complete) {
-      directory.saveFinalModel(model);
+      directory.saveFinalModel(contents.model());
     }
     return complete ? Outcome.COMPLETED : Outcome.STOPPED;
   }
@@ -100,7 +115,7 @@ final class RunLoop {
       evaluate(done, metrics);
     }
     if (!metrics.asMap().isEmpty()) {
-      tracker.metrics(done, metrics.asMap());
+      trackers.metrics(done, metrics.asMap());
       listener.step(done, metrics.asMap());
     }
     state = state.reported();
@@ -113,12 +128,16 @@ final class RunLoop {
         control.interruptibly(() -> evaluation.measure(() -> listener.rolloutListener(step, Phase.EVALUATION)));
     measured.putInto(metrics);
     directory.writeEvaluation(step, measured.greedy().answers(), measured.sampledAnswers());
+    Map<String, ScoredEpisode> traces = measured.byLength().traces(config.training().seed(), step);
+    trackers.traces(traces.entrySet().stream()
+        .map(trace -> Sample.of(step, Sample.EVAL_TRACE + trace.getKey(), trace.getValue())).toList());
+    listener.traces(step, traces);
     metrics.put(Metrics.TIME + "eval", (System.nanoTime() - start) * 1e-9);
   }
 
   private void checkpoint() {
     listener.phase(state.step(), Phase.CHECKPOINT);
-    state = state.withTrackerOffsets(tracker.offsets());
-    directory.checkpoint(state, config, model, optimizer).ifPresent(folder -> listener.checkpoint(state.step(), folder));
+    state = state.withTrackerOffsets(trackers.offsets());
+    directory.checkpoint(state, config, contents).ifPresent(folder -> listener.checkpoint(state.step(), folder));
   }
 }

@@ -6,16 +6,19 @@ import io.github.grpo4j.eval.RunEvaluation;
 import io.github.grpo4j.memory.MemoryMetrics;
 import io.github.grpo4j.memory.MemoryPlan;
 import io.github.grpo4j.optim.AdamW;
+import io.github.grpo4j.run.CheckpointContents;
 import io.github.grpo4j.run.RunDirectory;
+import io.github.grpo4j.run.RunKind;
 import io.github.grpo4j.run.RunState;
 import io.github.grpo4j.session.ModelSession;
 import io.github.grpo4j.session.Resources;
 import io.github.grpo4j.session.RunAssembly;
 import io.github.grpo4j.session.RunInputs;
-import io.github.grpo4j.track.JsonlTracker;
+import io.github.grpo4j.state.StepStates;
+import io.github.grpo4j.track.jsonl.JsonlTracker;
 import io.github.grpo4j.track.Metrics;
 import io.github.grpo4j.track.Outcome;
-import io.github.grpo4j.track.Tracker;
+import io.github.grpo4j.track.Trackers;
 import io.github.grpo4j.train.TrainingListener.Phase;
 import io.github.grpo4j.update.GradientPass.Sample;
 import io.github.grpo4j.update.LinearLoss;
@@ -53,11 +56,14 @@ public final class SftTrainer implements AutoCloseable {
       this.order = new BatchOrder(samples.size(), config.sft().batchSize(), config.training().seed(), true);
       RunAssembly assembly = resources.own(new RunAssembly(inputs, inputs.scorer(), solutions.longest(), config.episodesPerStep()));
       this.learner = assembly.learner(config.sft().optimizer());
-      RunState state = directory.resume(config, session.state(), learner.optimizer(), solutions.sha256());
-      Tracker tracker = resources.own(JsonlTracker.resume(directory.path(), state.trackerOffsets()));
+      CheckpointContents contents = new CheckpointContents(session.state(), learner.optimizer(),
+          StepStates.of(learner.scaler().isUsed() ? learner.scaler() : null), List.of());
+      RunState state = directory.resume(RunKind.SFT, config, contents, solutions.sha256());
+      Trackers trackers = resources.own(
+          new Trackers(JsonlTracker.resume(directory.path(), state.trackerOffsets()), List.of(), listener::warning));
       // The model before any step is not evaluated: where weights are random, it would only tell how long nonsense can get.
       this.loop = new RunLoop(config, config.sft().steps(), this::step, new RunEvaluation(assembly), control, listener, directory,
-          session.state(), learner.optimizer(), tracker, state.step() == 0 ? state.reported() : state);
+          contents, trackers, state.step() == 0 ? state.reported() : state);
     } catch (RuntimeException e) {
       resources.close();
       throw e;
@@ -89,8 +95,7 @@ public final class SftTrainer implements AutoCloseable {
 
   /** Runs until step {@code lastStep} is done, at most to the end; a later run goes on from there. */
   public Outcome run(int lastStep) {
-    listener.started(loop.nextStep(), loop.totalSteps(), directory.startedFrom());
-    return loop.run(lastStep);
+    return loop.run(lastStep, directory.startedFrom() + "; on " + session.device());
   }
 
   private RunState step(RunState before) {
@@ -102,11 +107,12 @@ public final class SftTrainer implements AutoCloseable {
     learner.optimizer().prefetch();
     learner.gradients().zero();
     float[] dLogprob = new float[targets];
-    Arrays.fill(dLogprob, -1f / targets);
+    Arrays.fill(dLogprob, -1f / targets * (float) learner.scaler().scale());
     LinearLoss loss = new LinearLoss(session.backend(), dLogprob, 1);
     learner.pass().backward(batch, loss, learner.gradients());
     double rate = config.sft().schedule().at(number - 1);
-    AdamW.StepResult stepped = learner.optimizer().step(learner.gradients(), rate);
+    AdamW.StepResult stepped = learner.optimizer().step(learner.gradients(), rate, learner.scaler().scale());
+    learner.scaler().update(stepped.skipped());
     double seconds = TrainingStep.secondsSince(start);
     int tokens = batch.stream().mapToInt(sample -> sample.ids().length).sum();
 
@@ -115,6 +121,9 @@ public final class SftTrainer implements AutoCloseable {
     metrics.put("entropy", sum(loss.entropy()) / targets);
     metrics.put(Metrics.GRAD_NORM, stepped.gradNorm());
     metrics.put(Metrics.LEARNING_RATE, rate);
+    if (learner.scaler().isUsed()) {
+      metrics.put(Metrics.LOSS_SCALE, learner.scaler().scale());
+    }
     metrics.put(Metrics.TRAIN_TOKENS_PER_S, tokens / seconds);
     metrics.put(Metrics.STEP_TIME, seconds);
     MemoryMetrics.putInto(metrics, session.backend());

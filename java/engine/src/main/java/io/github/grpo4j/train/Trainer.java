@@ -1,31 +1,37 @@
 package io.github.grpo4j.train;
 
 import io.github.grpo4j.config.RunConfig;
-import io.github.grpo4j.data.BatchOrder;
+import io.github.grpo4j.curriculum.ProblemOrder;
 import io.github.grpo4j.data.Dataset;
 import io.github.grpo4j.data.EncodedPrompts;
+import io.github.grpo4j.data.EncodedPrompts.Prompt;
 import io.github.grpo4j.eval.RunEvaluation;
 import io.github.grpo4j.memory.MemoryMetrics;
 import io.github.grpo4j.memory.MemoryPlan;
 import io.github.grpo4j.model.ModelDirectory;
 import io.github.grpo4j.optim.LearningRateSchedule;
+import io.github.grpo4j.optim.LossScaler;
+import io.github.grpo4j.run.CheckpointContents;
 import io.github.grpo4j.run.ModelLocation;
 import io.github.grpo4j.run.RunDirectory;
+import io.github.grpo4j.run.RunKind;
 import io.github.grpo4j.run.RunState;
 import io.github.grpo4j.session.ModelSession;
 import io.github.grpo4j.session.Resources;
 import io.github.grpo4j.session.RunAssembly;
 import io.github.grpo4j.session.RunInputs;
 import io.github.grpo4j.session.TrainingData;
-import io.github.grpo4j.track.JsonlTracker;
+import io.github.grpo4j.state.StepStates;
+import io.github.grpo4j.track.jsonl.JsonlTracker;
 import io.github.grpo4j.track.Metrics;
 import io.github.grpo4j.track.Outcome;
 import io.github.grpo4j.track.Sample;
-import io.github.grpo4j.track.Tracker;
+import io.github.grpo4j.track.Trackers;
 import io.github.grpo4j.update.PolicyUpdate;
 import io.github.grpo4j.update.ReferencePolicy;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * Trains a model with GRPO: rollout, reward, advantage, update, and every so often an evaluation and a checkpoint.
@@ -48,9 +54,10 @@ public final class Trainer implements AutoCloseable {
   private final RunDirectory directory;
   private final ModelSession session;
   private final EncodedPrompts problems;
-  private final BatchOrder order;
+  private final LossScaler scaler;
+  private final ProblemOrder order;
   private final TrainingStep step;
-  private final Tracker tracker;
+  private final Trackers trackers;
   private final RunLoop loop;
 
   Trainer(TrainerBuilder builder) {
@@ -64,15 +71,20 @@ public final class Trainer implements AutoCloseable {
       this.session = inputs.session();
       Dataset data = TrainingData.train(config);
       this.problems = inputs.encode(data);
-      this.order = new BatchOrder(problems.size(), config.rollout().questionsPerStep(), config.training().seed(), true);
+      int[] indices = IntStream.range(0, problems.size()).map(i -> problems.get(i).problem().index()).toArray();
+      this.order = builder.curriculum().order(indices, config.rollout().questionsPerStep(), config.training().seed());
       RunAssembly assembly = resources.own(new RunAssembly(
           inputs, builder.scorer(inputs), problems.longest() + config.rollout().maxNewTokens(), config.episodesPerStep()));
       RunAssembly.Learner learner = assembly.learner(config.optimizer());
+      this.scaler = learner.scaler();
       this.step = step(assembly, learner);
-      RunState state = directory.resume(config, session.state(), learner.optimizer(), data.sha256());
-      this.tracker = resources.own(JsonlTracker.resume(directory.path(), state.trackerOffsets()));
+      CheckpointContents contents = new CheckpointContents(session.state(), learner.optimizer(), 
+          StepStates.of(order, scaler.isUsed() ? scaler : null), List.of());
+      RunState state = directory.resume(RunKind.TRAIN, config, contents, data.sha256());
+      this.trackers = resources.own(
+          new Trackers(JsonlTracker.resume(directory.path(), state.trackerOffsets()), builder.trackers(), listener::warning));
       this.loop = new RunLoop(config, totalSteps(config, order), this::step, new RunEvaluation(assembly), control, listener, directory,
-          session.state(), learner.optimizer(), tracker, state);
+          contents, trackers, state);
       // Model files stay mapped until a collection finds their buffers: twice the model where a checkpoint was loaded over it.
       System.gc();
     } catch (RuntimeException e) {
@@ -91,14 +103,15 @@ public final class Trainer implements AutoCloseable {
     return builder(config).listener(listener).open();
   }
 
-  private static int totalSteps(RunConfig config, BatchOrder order) {
+  /** Known at the start and kept, although a curriculum that leaves problems out makes its passes shorter. */
+  private static int totalSteps(RunConfig config, ProblemOrder order) {
     int planned = Math.multiplyExact(order.stepsPerEpoch(), config.training().epochs());
     return config.training().maxSteps() > 0 ? Math.min(planned, config.training().maxSteps()) : planned;
   }
 
   private TrainingStep step(RunAssembly assembly, RunAssembly.Learner learner) {
     PolicyUpdate update = new PolicyUpdate(
-        learner.pass(), learner.gradients(), learner.optimizer(), config.loss(), (float) config.logprobTemperature(),
+        learner.pass(), learner.gradients(), learner.optimizer(), learner.scaler(), config.loss(), (float) config.logprobTemperature(),
         config.rollout().maxNewTokens());
     ReferencePolicy reference = config.grpo().kl().isUsed() ? assembly.reference(learner) : null;
     update.runBeside(config.loss().needsExactKl() ? reference : null);
@@ -139,21 +152,25 @@ public final class Trainer implements AutoCloseable {
 
   /** Runs until step {@code lastStep} is done, at most to the end; a later run goes on from there. */
   public Outcome run(int lastStep) {
-    listener.started(loop.nextStep(), loop.totalSteps(), directory.startedFrom() + "; on " + session.device());
     if (problems.skipped() > 0) {
       listener.warning(problems.skipped() + " training problems are left out: their prompts have more than data.max_prompt_tokens = "
           + config.data().maxPromptTokens() + " tokens");
     }
-    return loop.run(lastStep);
+    return loop.run(lastStep, directory.startedFrom() + "; on " + session.device());
   }
 
   private RunState step(RunState before) {
     long start = System.nanoTime();
     int number = before.step() + 1;
-    List<EncodedPrompts.Prompt> prompts = Arrays.stream(order.batch(number - 1)).mapToObj(problems::get).toList();
+    List<Prompt> prompts = Arrays.stream(order.batch(before.step())).mapToObj(problems::get).toList();
     TrainingStep.Result result = step.run(number, prompts, before.optimizerSteps());
+    order.done(before.step(), result.accuracies());
     Metrics metrics = StepReport.of(result, before, (double) number / order.stepsPerEpoch());
-    tracker.samples(Sample.of(number, Sample.TRAIN, result.episodes()));
+    if (scaler.isUsed()) {
+      metrics.put(Metrics.LOSS_SCALE, scaler.scale());
+    }
+    order.metrics().forEach(metrics::put);
+    trackers.samples(Sample.of(number, Sample.TRAIN, result.episodes()));
     metrics.put(Metrics.STEP_TIME, TrainingStep.secondsSince(start));
     MemoryMetrics.putInto(metrics, session.backend());
     return before.next(result.updated().count(), result.tokens(), result.updated().skipped(), metrics.asMap());

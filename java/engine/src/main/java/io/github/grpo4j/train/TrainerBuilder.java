@@ -1,10 +1,14 @@
 package io.github.grpo4j.train;
 
 import io.github.grpo4j.config.RunConfig;
+import io.github.grpo4j.curriculum.Curriculum;
+import io.github.grpo4j.curriculum.NoCurriculum;
 import io.github.grpo4j.episode.Reward;
 import io.github.grpo4j.reward.EpisodeScorer;
 import io.github.grpo4j.reward.RewardFunction;
 import io.github.grpo4j.session.RunInputs;
+import io.github.grpo4j.track.Tracker;
+import io.github.grpo4j.track.TrackerFactory;
 import io.github.grpo4j.train.WeightedRewards.Weighted;
 import java.util.ArrayList;
 import java.util.List;
@@ -13,7 +17,7 @@ import java.util.List;
  * A training run with parts of one's own, beside what the configuration names.
  *
  * <pre>{@code
- * try (Trainer trainer = Trainer.builder(config).reward("brief", brief, 1.0).listener(listener).open()) {
+ * try (Trainer trainer = Trainer.builder(config).reward("brief", brief, 1.0).tracker(tracker).listener(listener).open()) {
  *   trainer.run();
  * }
  * }</pre>
@@ -23,6 +27,8 @@ import java.util.List;
 public final class TrainerBuilder {
   private final RunConfig config;
   private final List<Weighted> rewards = new ArrayList<>();
+  private final List<Tracker> trackers = new ArrayList<>();
+  private Curriculum curriculum = new NoCurriculum();
   private TrainingListener listener = TrainingListener.NONE;
 
   TrainerBuilder(RunConfig config) {
@@ -47,6 +53,23 @@ public final class TrainerBuilder {
     return this;
   }
 
+  /** Adds a tracker, beside the run's own record; it is closed with the run. */
+  public TrainerBuilder tracker(Tracker tracker) {
+    trackers.add(tracker);
+    return this;
+  }
+
+  /** Adds a tracker of some kind. */
+  public TrainerBuilder tracker(TrackerFactory factory) {
+    return tracker(factory.create());
+  }
+
+  /** The order of problems, in place of the configuration's. */
+  public TrainerBuilder curriculum(Curriculum curriculum) {
+    this.curriculum = curriculum;
+    return this;
+  }
+
   /** Follows the run; the last one given counts. */
   public TrainerBuilder listener(TrainingListener listener) {
     this.listener = listener;
@@ -60,6 +83,14 @@ public final class TrainerBuilder {
 
   RunConfig config() {
     return config;
+  }
+
+  List<Tracker> trackers() {
+    return List.copyOf(trackers);
+  }
+
+  Curriculum curriculum() {
+    return curriculum;
   }
 
   TrainingListener listener() {

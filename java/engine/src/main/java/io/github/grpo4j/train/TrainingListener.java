@@ -39,6 +39,13 @@ public interface TrainingListener {
   /** Episodes of a step, after they were scored. */
   default void episodes(int step, List<ScoredEpisode> episodes) {}
 
+  /**
+   * An evaluation is done, before its step's metrics.
+   *
+   * @param traces one answer of each bucket of lengths, by the bucket's name: {@code short}, {@code medium}, {@code long}
+   */
+  default void traces(int step, Map<String, ScoredEpisode> traces) {}
+
   default void checkpoint(int step, Path folder) {}
 
   /** Something that the user should know and that does not end the run. */

@@ -9,6 +9,7 @@ import io.github.grpo4j.rollout.Generator;
 import io.github.grpo4j.rollout.RolloutRequest;
 import io.github.grpo4j.rollout.RolloutStats;
 import io.github.grpo4j.train.TrainingListener.Phase;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -38,6 +39,19 @@ final class TrainingStep {
     /** Prompt and completion tokens; a prompt counts for each of its completions. */
     long tokens() {
       return episodes.stream().mapToLong(scored -> scored.episode().totalTokens()).sum();
+    }
+
+    /** Share of right answers among all completions of each problem, those that are not trained on included; NaN without any. */
+    double[] accuracies() {
+      int groups = episodes.stream().mapToInt(scored -> scored.group() + 1).max().orElse(0);
+      double[] right = new double[groups];
+      int[] completions = new int[groups];
+      for (ScoredEpisode scored : episodes) {
+        right[scored.group()] += scored.reward().correct() ? 1 : 0;
+        completions[scored.group()]++;
+      }
+      Arrays.setAll(right, group -> right[group] / completions[group]);
+      return right;
     }
   }
 

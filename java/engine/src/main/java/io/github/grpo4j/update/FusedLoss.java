@@ -4,6 +4,7 @@ import io.github.grpo4j.backend.Arena;
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.Tensor;
+import io.github.grpo4j.backend.TokenInputs;
 import io.github.grpo4j.grpo.loss.TokenTable;
 import io.github.grpo4j.grpo.loss.fused.FusedPolicyLoss;
 import io.github.grpo4j.model.HeadLoss;
@@ -18,7 +19,7 @@ final class FusedLoss implements HeadLoss {
   private final float[] high;
   private final float invTemperature;
   private int first;
-  private Backend.TokenInputs inputs;
+  private TokenInputs inputs;
   private Tensor logprob;
   private Tensor entropy;
   private Tensor dLogprob;
@@ -42,7 +43,7 @@ final class FusedLoss implements HeadLoss {
   public void begin(int firstToken, int tokens, Arena arena) {
     first = firstToken;
     Columns columns = new Columns(backend, arena, first, tokens);
-    inputs = new Backend.TokenInputs(columns.upload(weight), columns.upload(table.advantage), columns.upload(table.oldLogprob),
+    inputs = new TokenInputs(columns.upload(weight), columns.upload(table.advantage), columns.upload(table.oldLogprob),
         columns.upload(table.refLogprob), columns.upload(low), columns.upload(high));
     logprob = arena.tensor(DType.F32, tokens);
     entropy = arena.tensor(DType.F32, tokens);
@@ -54,7 +55,7 @@ final class FusedLoss implements HeadLoss {
     int row = chunk.row();
     int n = chunk.tokens();
     backend.policyLoss(logprob.rows(row, n), entropy.rows(row, n), dLogprob.rows(row, n), chunk.logits(), chunk.targets(),
-        new Backend.TokenInputs(inputs.weight().rows(row, n), inputs.advantage().rows(row, n), Columns.part(inputs.oldLogprob(), row, n),
+        new TokenInputs(inputs.weight().rows(row, n), inputs.advantage().rows(row, n), Columns.part(inputs.oldLogprob(), row, n),
             Columns.part(inputs.refLogprob(), row, n), inputs.clipLow().rows(row, n), inputs.clipHigh().rows(row, n)),
         invTemperature, fused.settings());
   }

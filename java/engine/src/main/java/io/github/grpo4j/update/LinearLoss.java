@@ -4,6 +4,7 @@ import io.github.grpo4j.backend.Arena;
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.Tensor;
+import io.github.grpo4j.backend.TokenInputs;
 import io.github.grpo4j.backend.TokenLoss;
 import io.github.grpo4j.model.HeadLoss;
 
@@ -57,7 +58,7 @@ public final class LinearLoss implements HeadLoss {
     int row = chunk.row();
     int n = chunk.tokens();
     backend.policyLoss(logprobs.rows(row, n), entropies.rows(row, n), unused.rows(row, n), chunk.logits(), chunk.targets(),
-        new Backend.TokenInputs(weights.rows(row, n), null, null, null, null, null), invTemperature, TokenLoss.LINEAR);
+        new TokenInputs(weights.rows(row, n), null, null, null, null, null), invTemperature, TokenLoss.LINEAR);
   }
 
   @Override

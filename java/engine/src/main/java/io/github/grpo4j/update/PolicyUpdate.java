@@ -11,6 +11,7 @@ import io.github.grpo4j.model.Gradients;
 import io.github.grpo4j.model.HeadLoss;
 import io.github.grpo4j.model.LossHead.Scores;
 import io.github.grpo4j.optim.AdamW;
+import io.github.grpo4j.optim.LossScaler;
 import java.util.List;
 import java.util.Optional;
 
@@ -32,23 +33,29 @@ public final class PolicyUpdate {
    */
   public record Result(LossMetrics metrics, MismatchMeter mismatch, AdamW.StepResult optimizer, long trainedTokens) {}
 
-  private static final float NO_SCALE = 1;
-
   private final Backend backend;
   private final GradientPass pass;
   private final Gradients gradients;
   private final AdamW optimizer;
+  private final LossScaler scaler;
   private final LossPipeline loss;
   private final Optional<FusedPolicyLoss> fused;
   private final float temperature;
   private final int maxTokens;
   private ReferencePolicy reference;
 
+  /** Without a factor on the loss. */
+  public PolicyUpdate(GradientPass pass, Gradients gradients, AdamW optimizer, LossPipeline loss, float temperature, int maxTokens) {
+    this(pass, gradients, optimizer, LossScaler.off(), loss, temperature, maxTokens);
+  }
+
   /**
    * @param temperature of log-probs and entropies: the one that the rollout sampled at, or 1
    * @param maxTokens length limit of a completion, which an aggregation may divide by
    */
-  public PolicyUpdate(GradientPass pass, Gradients gradients, AdamW optimizer, LossPipeline loss, float temperature, int maxTokens) {
+  public PolicyUpdate(GradientPass pass, Gradients gradients, AdamW optimizer, LossScaler scaler, LossPipeline loss, float temperature,
+      int maxTokens) {
+    this.scaler = scaler;
     this.backend = pass.backend();
     this.pass = pass;
     this.gradients = gradients;
@@ -87,7 +94,8 @@ public final class PolicyUpdate {
       loss.evaluate(table, step.order());
     }
     pass.backward(step.samples(), headLoss(step.table()), reference, gradients);
-    AdamW.StepResult stepped = optimizer.step(gradients, learningRate);
+    AdamW.StepResult stepped = optimizer.step(gradients, learningRate, scaler.scale());
+    scaler.update(stepped.skipped());
     if (firstAfterRollout) {
       mismatch.add(step);
     }
@@ -96,7 +104,7 @@ public final class PolicyUpdate {
 
   private HeadLoss headLoss(TokenTable table) {
     return fused.isPresent()
-        ? new FusedLoss(backend, fused.get(), table, temperature, NO_SCALE)
-        : new TermsLoss(backend, loss, table, temperature, NO_SCALE);
+        ? new FusedLoss(backend, fused.get(), table, temperature, (float) scaler.scale())
+        : new TermsLoss(backend, loss, table, temperature, (float) scaler.scale());
   }
 }

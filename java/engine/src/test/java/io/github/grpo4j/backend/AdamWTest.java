@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.grpo4j.backend.cpu.CpuBackend;
 import io.github.grpo4j.model.safetensors.SafetensorsFile;
 import io.github.grpo4j.testing.Accuracy;
 import io.github.grpo4j.testing.Fixtures;

@@ -5,9 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.grpo4j.backend.Backend.AttentionShape;
-import io.github.grpo4j.backend.Backend.Segments;
-import io.github.grpo4j.backend.Backend.TokenInputs;
 import io.github.grpo4j.testing.NdArray;
 import io.github.grpo4j.testing.TestBackends;
 import io.github.grpo4j.testing.TestDevice;

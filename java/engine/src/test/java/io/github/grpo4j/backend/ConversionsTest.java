@@ -2,6 +2,7 @@ package io.github.grpo4j.backend;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.github.grpo4j.backend.cpu.CpuBackend;
 import io.github.grpo4j.model.safetensors.HalfFloats;
 import io.github.grpo4j.testing.Accuracy;
 import io.github.grpo4j.testing.NdArray;

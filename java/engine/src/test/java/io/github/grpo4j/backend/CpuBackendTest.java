@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.grpo4j.backend.cpu.CpuBackend;
 import io.github.grpo4j.model.safetensors.HalfFloats;
 import io.github.grpo4j.testing.NdArray;
 import io.github.grpo4j.testing.OnEveryInstructionSet;
@@ -49,7 +50,7 @@ class CpuBackendTest {
 
   @Test
   void packedMatricesArePaddedToWholePanels() {
-    assertEquals(64 * 8 * 2, CpuBackend.bytesOf(DType.BF16, Layout.PACKED, 33, 7));
+    assertEquals(64 * 8 * 2, DeviceKind.CPU.bytesOf(DType.BF16, Layout.PACKED, 33, 7));
     try (CpuBackend backend = CpuBackend.create(1); Tensor packed = backend.allocate(DType.F32, Layout.PACKED, 33, 7)) {
       assertEquals(64 * 8, packed.storedElements());
       assertEquals(33 * 7, packed.elements());

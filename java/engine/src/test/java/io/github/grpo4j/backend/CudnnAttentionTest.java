@@ -3,8 +3,7 @@ package io.github.grpo4j.backend;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.grpo4j.backend.Backend.AttentionShape;
-import io.github.grpo4j.backend.Backend.Segments;
+import io.github.grpo4j.backend.cuda.CudaBackend;
 import io.github.grpo4j.testing.Accuracy;
 import io.github.grpo4j.testing.NdArray;
 import io.github.grpo4j.testing.TestBackends;
@@ -153,7 +152,7 @@ class CudnnAttentionTest {
       Tensor rows = device.tensor(DType.F32, NdArray.random(new Random(1), 1, 3, shape.qkvColumns()));
       Tensor o = device.output(DType.F32, 3, shape.outColumns());
       Segments segments = Segments.withoutParents(device.ints(0, 3), 3);
-      assertRefuses("cuDNN has no attention in F32: set model.dtype to bf16, or backend.attention to own",
+      assertRefuses("cuDNN has no attention in F32: set model.dtype to bf16 or f16, or backend.attention to own",
           () -> device.backend().attention(o, null, rows, shape, segments));
       AttentionShape narrow = new AttentionShape(2, 1, 12);
       assertRefuses("cuDNN has no attention for heads of 12 columns, only for multiples of 8 up to 256; set backend.attention to own",

@@ -1,7 +1,6 @@
 package io.github.grpo4j.backend;
 
-import io.github.grpo4j.backend.Backend.AttentionShape;
-import io.github.grpo4j.backend.Backend.Segments;
+import io.github.grpo4j.backend.cpu.CpuBackend;
 import io.github.grpo4j.testing.Accuracy;
 import io.github.grpo4j.testing.NdArray;
 import io.github.grpo4j.testing.OnEveryInstructionSet;
@@ -146,7 +145,7 @@ class InvarianceTest {
           Tensor lossEntropy = device.output(DType.F32, rows);
           Tensor weight = device.tensor(DType.F32, NdArray.random(random, 1, rows));
           device.backend().policyLoss(lossLogprob, lossEntropy, device.output(DType.F32, rows), device.tensor(DType.F32, logits), token,
-              new Backend.TokenInputs(weight, null, null, null, null, null), 1 / temperature, TokenLoss.LINEAR);
+              new TokenInputs(weight, null, null, null, null, null), 1 / temperature, TokenLoss.LINEAR);
           Accuracy.assertSameBits("loss's log-prob, " + what, device.read(scored).values(), device.read(lossLogprob).values());
           Accuracy.assertSameBits("loss's entropy, " + what, device.read(scoredEntropy).values(), device.read(lossEntropy).values());
         }

@@ -2,7 +2,7 @@ package io.github.grpo4j.backend;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import io.github.grpo4j.backend.Backend.AttentionShape;
+import io.github.grpo4j.backend.cpu.CpuBackend;
 import io.github.grpo4j.testing.Accuracy;
 import io.github.grpo4j.testing.NdArray;
 import io.github.grpo4j.testing.TestBackends;

@@ -3,9 +3,6 @@ package io.github.grpo4j.backend;
 import static java.util.Map.entry;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 
-import io.github.grpo4j.backend.Backend.AttentionShape;
-import io.github.grpo4j.backend.Backend.Segments;
-import io.github.grpo4j.backend.Backend.TokenInputs;
 import io.github.grpo4j.backend.OpCase.Tolerance;
 import io.github.grpo4j.backend.OpCase.Tolerances;
 import io.github.grpo4j.testing.NdArray;

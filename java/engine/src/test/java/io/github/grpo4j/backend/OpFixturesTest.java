@@ -3,7 +3,7 @@ package io.github.grpo4j.backend;
 import static io.github.grpo4j.testing.Fixtures.array;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.grpo4j.backend.Backend.AttentionShape;
+import io.github.grpo4j.backend.cpu.CpuBackend;
 import io.github.grpo4j.model.safetensors.SafetensorsFile;
 import io.github.grpo4j.testing.Accuracy;
 import io.github.grpo4j.testing.Fixtures;

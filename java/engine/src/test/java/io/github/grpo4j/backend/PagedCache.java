@@ -1,6 +1,5 @@
 package io.github.grpo4j.backend;
 
-import io.github.grpo4j.backend.Backend.AttentionShape;
 import io.github.grpo4j.testing.NdArray;
 import io.github.grpo4j.testing.TestDevice;
 

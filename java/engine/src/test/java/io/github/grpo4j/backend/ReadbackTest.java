@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 class ReadbackTest {
   @Test
   void resultsAreThoseOfTheTimeTheyWereSent() {
-    try (TestDevice device = TestDevice.cpu(1); Backend.Readback readback = device.backend().readback(3, 20)) {
+    try (TestDevice device = TestDevice.cpu(1); Readback readback = device.backend().readback(3, 20)) {
       Tensor ints = device.ints(0, 0, 0);
       Tensor floats = device.zeros(DType.F32, Layout.ROWS, 2);
       for (int i = 0; i < 10; i++) {
@@ -32,7 +32,7 @@ class ReadbackTest {
     }
   }
 
-  private static void assertReceived(Backend.Readback readback, int i) {
+  private static void assertReceived(Readback readback, int i) {
     ByteBuffer bytes = readback.receive();
     assertEquals(20, bytes.remaining());
     assertEquals(ByteOrder.nativeOrder(), bytes.order());
@@ -45,7 +45,7 @@ class ReadbackTest {
 
   @Test
   void whatDoesNotFitIsRefused() {
-    try (TestDevice device = TestDevice.cpu(1); Backend.Readback readback = device.backend().readback(2, 12)) {
+    try (TestDevice device = TestDevice.cpu(1); Readback readback = device.backend().readback(2, 12)) {
       Tensor ints = device.ints(1, 2, 3);
       assertThrows(IllegalStateException.class, readback::receive);
       assertThrows(IllegalArgumentException.class, () -> readback.send(ints, ints));

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 class ReplayTest {
   @Test
   void workOfEqualKeysUsesWhatTheTensorsHoldThen() {
-    try (TestDevice device = TestDevice.cpu(1); Backend.Replay replay = device.backend().replay()) {
+    try (TestDevice device = TestDevice.cpu(1); Replay replay = device.backend().replay()) {
       Tensor sum = device.tensor(DType.F32, new NdArray(new double[] {0, 0}, new long[] {2}));
       Tensor x = device.zeros(DType.F32, Layout.ROWS, 2);
       double[] expected = {0, 0};
@@ -34,7 +34,7 @@ class ReplayTest {
   @Test
   void workOfManyKeys() {
     int keys = 100;
-    try (TestDevice device = TestDevice.cpu(1); Backend.Replay replay = device.backend().replay()) {
+    try (TestDevice device = TestDevice.cpu(1); Replay replay = device.backend().replay()) {
       Tensor sums = device.zeros(DType.F32, Layout.ROWS, keys, 1);
       Tensor one = device.tensor(DType.F32, new NdArray(new double[] {1}, new long[] {1}));
       for (int round = 0; round < 4; round++) {
@@ -51,7 +51,7 @@ class ReplayTest {
 
   @Test
   void rowsArePaddedToAsManyOrMore() {
-    try (TestDevice device = TestDevice.cpu(1); Backend.Replay replay = device.backend().replay()) {
+    try (TestDevice device = TestDevice.cpu(1); Replay replay = device.backend().replay()) {
       int last = 0;
       for (int rows = 1; rows <= 1000; rows++) {
         int padded = replay.paddedRows(rows);

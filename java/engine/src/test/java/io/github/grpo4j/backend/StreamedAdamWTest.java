@@ -4,8 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.grpo4j.backend.Backend.AdamWStates;
-import io.github.grpo4j.backend.Backend.Updater;
 import io.github.grpo4j.testing.Accuracy;
 import io.github.grpo4j.testing.NdArray;
 import io.github.grpo4j.testing.TestBackends;
@@ -119,7 +117,7 @@ class StreamedAdamWTest {
   void bitsAreThoseOfStatesBesideTheWeights(Updater updater, DType dtype, int bucket) {
     try (Model model = new Model(dtype, true)) {
       // Closed before anything is read: on a GPU the lanes must wait for the gradients by themselves.
-      try (Backend.StreamedAdamW streamed = model.backend.streamedAdamW(model.states, updater, bucket)) {
+      try (StreamedAdamW streamed = model.backend.streamedAdamW(model.states, updater, bucket)) {
         for (int step = 1; step <= STEPS; step++) {
           if (step != 2) {
             streamed.prefetch();
@@ -137,7 +135,7 @@ class StreamedAdamWTest {
   @MethodSource("variants")
   void whatIsQueuedBehindAStepSeesItDone(Updater updater, DType dtype, int bucket) {
     try (Model model = new Model(dtype, true);
-        Backend.StreamedAdamW streamed = model.backend.streamedAdamW(model.states, updater, bucket)) {
+        StreamedAdamW streamed = model.backend.streamedAdamW(model.states, updater, bucket)) {
       List<NdArray> read = new ArrayList<>();
       for (int step = 1; step <= STEPS; step++) {
         model.setGradients(step);
@@ -156,7 +154,7 @@ class StreamedAdamWTest {
       try (Model model = new Model(DType.BF16, true)) {
         long device = model.backend.allocatedBytes();
         long host = model.backend.allocatedHostBytes();
-        try (Backend.StreamedAdamW streamed = model.backend.streamedAdamW(model.states, updater, 6400)) {
+        try (StreamedAdamW streamed = model.backend.streamedAdamW(model.states, updater, 6400)) {
           streamed.prefetch();
           assertEquals(kind.streamingDeviceBytes(updater, 6400), model.backend.allocatedBytes() - device);
           assertEquals(kind.streamingHostBytes(updater, 6400), model.backend.allocatedHostBytes() - host);
@@ -188,7 +186,7 @@ class StreamedAdamWTest {
     try (Model model = new Model(DType.BF16, true)) {
       assertThrows(IllegalArgumentException.class, () -> model.backend.streamedAdamW(model.states, Updater.DEVICE, 100));
       assertThrows(IllegalArgumentException.class, () -> model.backend.streamedAdamW(model.states, Updater.DEVICE, 0));
-      try (Backend.StreamedAdamW streamed = model.backend.streamedAdamW(model.states, Updater.DEVICE, 64)) {
+      try (StreamedAdamW streamed = model.backend.streamedAdamW(model.states, Updater.DEVICE, 64)) {
         List<AdamWSettings> settings = model.settings(1);
         assertThrows(IllegalArgumentException.class, () -> streamed.step(model.grads.subList(0, 2), settings));
         List<Tensor> swapped = new ArrayList<>(model.grads);

@@ -6,9 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.grpo4j.backend.Backend;
-import io.github.grpo4j.backend.CpuBackend;
-import io.github.grpo4j.backend.CpuCeilings;
 import io.github.grpo4j.backend.DType;
+import io.github.grpo4j.backend.cpu.CpuBackend;
+import io.github.grpo4j.backend.cpu.CpuCeilings;
 import io.github.grpo4j.model.CausalLm;
 import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelConfig.Family;

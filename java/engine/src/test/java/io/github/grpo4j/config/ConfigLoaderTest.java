@@ -60,6 +60,13 @@ class ConfigLoaderTest {
     assertEquals(new SequenceMean(), config.grpo().aggregation());
   }
 
+  @ParameterizedTest
+  @CsvSource({"f32, F32", "fp32, F32", "float32, F32", "bf16, BF16", "bfloat16, BF16", "f16, F16", "fp16, F16", "float16, F16"})
+  void storageTypesHaveTheNamesThatOthersGiveThem(String name, DType dtype) {
+    assertEquals(dtype, parse("model: {dtype: " + name + "}").model().dtype());
+    assertEquals(dtype, parse("", "model.dtype=" + name).model().dtype());
+  }
+
   @Test
   void assignmentsWinOverTheFile() {
     RunConfig config = parse("training: {max_steps: 5}", "training.max_steps=7", "optimizer.betas=[0.5, 0.6]",
@@ -89,7 +96,8 @@ class ConfigLoaderTest {
       "optimizer:\\n  betas: 0.9 | c.yaml:2: optimizer.betas is a list",
       "optimizer:\\n  betas: [0.9] | c.yaml:2: optimizer.betas is [0.9]; it must be two numbers",
       "reward:\\n  kind: boxd | c.yaml:2: reward.kind is \"boxd\"; it must be one of think_answer, boxed, gsm8k",
-      "model:\\n  dtype: f16 | c.yaml:2: model.dtype is f16; it must be f32 or bf16",
+      "model:\\n  dtype: i32 | c.yaml:2: model.dtype is i32; it must be f32, bf16 or f16",
+      "model: {dtype: fp16}\\nbackend: {device: cpu} | c.yaml:1: model.dtype is f16, which needs an NVIDIA GPU (the CPU computes with f32 and bf16), and backend.device is cpu; set model.dtype (--dtype) to bf16 or f32",
       "model: 3 | c.yaml:1: model is a group of keys",
       "[1, 2] | c.yaml:1: a configuration consists of groups of keys",
       "model:\\n  path: a\\n  path: b | c.yaml:3: model.path is given twice, first at c.yaml:2",

@@ -7,11 +7,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.grpo4j.backend.BackendException;
 import io.github.grpo4j.backend.DeviceKind;
-import io.github.grpo4j.backend.cuda.CudaDeviceInfo;
+import io.github.grpo4j.backend.cuda.runtime.CudaDeviceInfo;
+import io.github.grpo4j.config.ConfigException;
 import io.github.grpo4j.config.ConfigLoader;
 import io.github.grpo4j.config.RunConfig;
 import io.github.grpo4j.memory.MemoryPlan.Memory;
 import io.github.grpo4j.run.ModelLocation;
+import io.github.grpo4j.session.ModelSession;
 import io.github.grpo4j.session.TrainingData;
 import io.github.grpo4j.testing.TestBackends;
 import io.github.grpo4j.text.Tokenizer;
@@ -24,6 +26,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -67,6 +70,25 @@ class MemoryPlanTest {
       double planned = plan.tensorBytes(gpu ? Memory.GPU : Memory.MACHINE);
       assertEquals(1, planned / trainer.allocatedBytes(), 0.05, () -> variant + ": planned " + planned + ", taken " + trainer.allocatedBytes());
       assertEquals(gpu ? plan.tensorBytes(Memory.MACHINE) : 0, trainer.allocatedHostBytes());
+    }
+  }
+
+  @Test
+  void planAndTrainerTakeTheSameMemoryInFp16() {
+    TestBackends.assumeCuda("the CPU does not compute in fp16");
+    planAndTrainerTakeTheSameMemory("model.dtype=f16");
+  }
+
+  /** Whether there is a GPU is known only on the machine of the run. */
+  @Test
+  void fp16WithoutAGpuIsRefusedInASentence() {
+    TestBackends.assumeCpu("there is a GPU");
+    RunConfig config = config("model.dtype=f16");
+    for (Executable attempt : List.<Executable>of(() -> MemoryPlan.training(config), () -> MemoryPlan.evaluation(config, 4),
+        () -> ModelSession.open(config))) {
+      String message = assertThrows(ConfigException.class, attempt).getMessage();
+      assertTrue(message.startsWith("model.dtype is f16, which needs an NVIDIA GPU (the CPU computes with f32 and bf16), and no"), message);
+      assertTrue(message.endsWith("set model.dtype (--dtype) to bf16 or f32"), message);
     }
   }
 

@@ -17,6 +17,7 @@ import io.github.grpo4j.model.LossHead.Targets;
 import io.github.grpo4j.model.safetensors.SafetensorsFile;
 import io.github.grpo4j.testing.Fixtures;
 import io.github.grpo4j.testing.OpenModel;
+import io.github.grpo4j.testing.TestBackends;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
@@ -55,13 +56,25 @@ class ForwardFixtureTest {
   @ParameterizedTest
   @MethodSource("files")
   void bf16StorageIsWithinItsOwnRounding(String name) throws IOException {
+    check(name, DType.BF16, 4e-2, 0.1);
+  }
+
+  /** Its fractions have three bits more. */
+  @ParameterizedTest
+  @MethodSource("files")
+  void fp16StorageIsWithinItsOwnRounding(String name) throws IOException {
+    TestBackends.assumeCuda("the CPU does not compute in fp16");
+    check(name, DType.F16, 4e-2 / 8, 0.1 / 8);
+  }
+
+  private static void check(String name, DType dtype, double ofLogits, double ofLogprob) throws IOException {
     try (SafetensorsFile golden = Fixtures.open(name);
-        OpenModel open = OpenModel.fixture(modelOf(name), DType.BF16, 2);
+        OpenModel open = OpenModel.fixture(modelOf(name), dtype, 2);
         Pass pass = new Pass(open, OpenModel.sequences(golden))) {
-      assertRelative(name + " logits", golden.doubles("logits_f64"), pass.logits(), 4e-2);
+      assertRelative(name + " logits", golden.doubles("logits_f64"), pass.logits(), ofLogits);
       for (String suffix : Fixtures.captures(golden, "logprob_f64(.*)")) {
         Scores scores = pass.score(temperatureOf(suffix));
-        assertMeanAbs(name + " logprob" + suffix, golden.doubles("logprob_f64" + suffix), scores.logprob(), 0.1);
+        assertMeanAbs(name + " logprob" + suffix, golden.doubles("logprob_f64" + suffix), scores.logprob(), ofLogprob);
       }
     }
   }
@@ -69,7 +82,7 @@ class ForwardFixtureTest {
   @ParameterizedTest
   @MethodSource("files")
   void sequenceAloneGivesTheSameBitsAsInABatch(String name) throws IOException {
-    for (DType dtype : List.of(DType.F32, DType.BF16)) {
+    for (DType dtype : TestBackends.storageTypes()) {
       try (SafetensorsFile golden = Fixtures.open(name); OpenModel open = OpenModel.fixture(modelOf(name), dtype, 2)) {
         List<int[]> sequences = OpenModel.sequences(golden);
         int[] starts = golden.ints("cu_seqlens");

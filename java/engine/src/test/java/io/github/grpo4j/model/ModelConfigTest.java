@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.grpo4j.model.ModelConfig.Family;
+import io.github.grpo4j.model.safetensors.ModelFormatException;
 import io.github.grpo4j.testing.OpenModel;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -6,11 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.grpo4j.backend.Backend;
-import io.github.grpo4j.backend.CpuBackend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.DeviceKind;
 import io.github.grpo4j.backend.Layout;
 import io.github.grpo4j.backend.Tensor;
+import io.github.grpo4j.backend.cpu.CpuBackend;
 import io.github.grpo4j.model.Gradients;
 import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelConfig.Family;
@@ -27,6 +27,7 @@ import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Where the states lie makes no difference to what they become. */
 class AdamWPlacementTest {
@@ -129,7 +130,7 @@ class AdamWPlacementTest {
   }
 
   @ParameterizedTest
-  @EnumSource(value = DType.class, names = {"F32", "BF16"})
+  @MethodSource("io.github.grpo4j.testing.TestBackends#storageTypes")
   void allPlacementsGiveTheSameBits(DType dtype) {
     for (double maxGradNorm : new double[] {0, 0.5}) {
       Map<String, double[]> expected = threeSteps(TestBackends.open(2), dtype, Placement.DEVICE, maxGradNorm);
@@ -153,7 +154,7 @@ class AdamWPlacementTest {
   @ParameterizedTest
   @EnumSource(Placement.class)
   void aGradientThatIsNotFiniteChangesNothing(Placement placement) {
-    for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+    for (DType dtype : TestBackends.storageTypes()) {
       try (Run run = new Run(TestBackends.open(2), dtype, placement, 1); Run clean = new Run(TestBackends.open(2), dtype, placement, 1)) {
         run.step(1);
         clean.step(1);
@@ -173,7 +174,7 @@ class AdamWPlacementTest {
   @EnumSource(Placement.class)
   void bytesAreThoseOfTheMemoryPlan(Placement placement) {
     DeviceKind kind = TestBackends.isCuda() ? DeviceKind.CUDA : DeviceKind.CPU;
-    for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+    for (DType dtype : TestBackends.storageTypes()) {
       try (Backend backend = TestBackends.open(1); ModelWeights weights = RandomWeights.create(backend, CONFIG, dtype, 3)) {
         long before = backend.allocatedBytes();
         try (AdamW optimizer = new AdamW(backend, weights, new AdamW.Settings(0.9, 0.95, 1e-8, 0.1, false, 1), placement)) {

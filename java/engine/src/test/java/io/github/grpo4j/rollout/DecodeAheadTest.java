@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.grpo4j.backend.Backend;
+import io.github.grpo4j.backend.Replay;
 import io.github.grpo4j.episode.Episode;
 import io.github.grpo4j.episode.FinishReason;
 import io.github.grpo4j.model.KvCache;
@@ -54,7 +55,7 @@ class DecodeAheadTest {
   }
 
   /** The back end's own way of replaying, but with so many steps ahead and rows padded like that. */
-  private record Ahead(Backend.Replay inner, int runsAhead, IntUnaryOperator padding) implements Backend.Replay {
+  private record Ahead(Replay inner, int runsAhead, IntUnaryOperator padding) implements Replay {
     @Override
     public void run(Object key, Runnable work) {
       inner.run(key, work);

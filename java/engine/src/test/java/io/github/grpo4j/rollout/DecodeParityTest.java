@@ -47,7 +47,7 @@ class DecodeParityTest {
   private static final int STEP = 3;
 
   static Stream<Arguments> models() {
-    return OpenModel.fixtureNames().stream().flatMap(name -> Stream.of(DType.F32, DType.BF16).map(t -> Arguments.of(name, t)));
+    return OpenModel.fixtureNames().stream().flatMap(name -> TestBackends.storageTypes().stream().map(t -> Arguments.of(name, t)));
   }
 
   @ParameterizedTest

@@ -13,7 +13,7 @@ import io.github.grpo4j.model.CausalLm.Recompute;
 import io.github.grpo4j.model.Gradients;
 import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelConfig.Family;
-import io.github.grpo4j.model.ModelFormatException;
+import io.github.grpo4j.model.safetensors.ModelFormatException;
 import io.github.grpo4j.model.safetensors.SafetensorsFile;
 import io.github.grpo4j.model.safetensors.SafetensorsWriter;
 import io.github.grpo4j.model.safetensors.TensorInfo;
@@ -36,7 +36,7 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** The optimizer's state, written and read back: training goes on as if nothing had happened. */
 class OptimizerFileTest {
@@ -46,7 +46,7 @@ class OptimizerFileTest {
   @TempDir Path folder;
 
   @ParameterizedTest
-  @EnumSource(value = DType.class, names = {"F32", "BF16"})
+  @MethodSource("io.github.grpo4j.testing.TestBackends#storageTypes")
   void restoredOptimizerContinuesToTheBit(DType dtype) throws IOException {
     Path file = folder.resolve("optimizer.safetensors");
     try (Run run = new Run(CONFIG, dtype, 1); Run restored = new Run(CONFIG, dtype, 1)) {
@@ -84,7 +84,7 @@ class OptimizerFileTest {
 
   /** Files are the same whatever the placement, and a run goes on with any. */
   @ParameterizedTest
-  @EnumSource(value = DType.class, names = {"F32", "BF16"})
+  @MethodSource("io.github.grpo4j.testing.TestBackends#storageTypes")
   void placementsShareTheirFiles(DType dtype) throws IOException {
     Path first = folder.resolve("DEVICE.safetensors");
     try (Run device = new Run(CONFIG, dtype, 1)) {

@@ -1,10 +1,10 @@
 package io.github.grpo4j.testing;
 
 import io.github.grpo4j.backend.Backend;
-import io.github.grpo4j.backend.CpuBackend;
-import io.github.grpo4j.backend.CpuBackend.Isa;
-import io.github.grpo4j.backend.CudaBackend;
 import io.github.grpo4j.backend.DType;
+import io.github.grpo4j.backend.cpu.CpuBackend;
+import io.github.grpo4j.backend.cpu.CpuBackend.Isa;
+import io.github.grpo4j.backend.cuda.CudaBackend;
 import java.util.List;
 import org.junit.jupiter.api.Assumptions;
 

@@ -3,10 +3,10 @@ package io.github.grpo4j.testing;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.github.grpo4j.backend.Backend;
-import io.github.grpo4j.backend.CpuBackend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.Layout;
 import io.github.grpo4j.backend.Tensor;
+import io.github.grpo4j.backend.cpu.CpuBackend;
 import io.github.grpo4j.model.safetensors.HalfFloats;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

@@ -8,8 +8,15 @@ import io.github.grpo4j.config.ConfigLoader;
 import io.github.grpo4j.config.RunConfig;
 import io.github.grpo4j.episode.Reward;
 import io.github.grpo4j.reward.RewardFunction;
+import io.github.grpo4j.track.Outcome;
+import io.github.grpo4j.track.RunInfo;
+import io.github.grpo4j.track.Sample;
+import io.github.grpo4j.track.Tracker;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -49,6 +56,54 @@ class TrainerBuilderTest {
     assertEquals(1, row.get("rewards/one/mean").doubleValue());
     assertEquals(1, row.get("rewards/answer/mean").doubleValue(), "the first function says what is correct");
     assertEquals(3 - 0.5 * length1, row.get("reward").doubleValue(), 1e-12);
+  }
+
+  @Test
+  void trackersHearOfTheRunAndCannotStopIt() throws IOException {
+    List<String> heard = Collections.synchronizedList(new ArrayList<>());
+    Tracker good = new Tracker() {
+      @Override
+      public void start(RunInfo run) {
+        heard.add("start " + run.command() + " " + run.firstStep() + " of " + run.totalSteps() + " in " + run.directory().getFileName());
+      }
+
+      @Override
+      public void metrics(long step, Map<String, ? extends Number> metrics) {
+        heard.add("metrics " + step);
+      }
+
+      @Override
+      public void samples(List<Sample> samples) {
+        heard.add("samples " + samples.size());
+      }
+
+      @Override
+      public void finish(Outcome outcome) {
+        heard.add("finish " + outcome);
+      }
+
+      @Override
+      public void close() {
+        heard.add("close");
+      }
+    };
+    List<String> warnings = new ArrayList<>();
+    TrainingListener listener = new TrainingListener() {
+      @Override
+      public void warning(String message) {
+        warnings.add(message);
+      }
+    };
+    Tracker failing = (step, metrics) -> {
+      throw new IllegalStateException("the server is gone");
+    };
+    try (Trainer trainer = Trainer.builder(config()).tracker(failing).tracker(() -> good).listener(listener).open()) {
+      assertEquals(Outcome.COMPLETED, trainer.run());
+    }
+    assertEquals(List.of("start train 1 of 1 in run", "samples 4", "metrics 1", "finish COMPLETED", "close"), heard);
+    assertEquals(1, warnings.size(), warnings.toString());
+    assertTrue(warnings.get(0).contains("the server is gone"), warnings.toString());
+    assertEquals(1, Files.readAllLines(folder.resolve("run/metrics.jsonl")).size(), "the run's own record is whole");
   }
 
   @Test

@@ -37,7 +37,7 @@ import java.util.Random;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Loss and gradient are those of the samples, however they are cut into micro-batches, ordered and computed. */
 class GradientPassTest {
@@ -51,7 +51,7 @@ class GradientPassTest {
   private static final ModelConfig WIDE_HEADS = OpenModel.config(Family.LLAMA, 16, 2, 6, 3, 32, 8, 64, false);
 
   @ParameterizedTest
-  @EnumSource(value = DType.class, names = {"F32", "BF16"})
+  @MethodSource("io.github.grpo4j.testing.TestBackends#storageTypes")
   void scoresAreTheSameBitsInEveryPacking(DType dtype) {
     for (ModelConfig config : List.of(QWEN, WIDE_HEADS)) {
       try (OpenModel open = OpenModel.random(config, dtype, 2, 5)) {
@@ -93,7 +93,7 @@ class GradientPassTest {
   }
 
   @ParameterizedTest
-  @EnumSource(value = DType.class, names = {"F32", "BF16"})
+  @MethodSource("io.github.grpo4j.testing.TestBackends#storageTypes")
   void recomputedActivationsGiveTheSameBits(DType dtype) {
     for (ModelConfig config : List.of(QWEN, WIDE_HEADS)) {
       try (OpenModel open = OpenModel.random(config, dtype, 2, 5)) {
@@ -107,7 +107,7 @@ class GradientPassTest {
   }
 
   @ParameterizedTest
-  @EnumSource(value = DType.class, names = {"F32", "BF16"})
+  @MethodSource("io.github.grpo4j.testing.TestBackends#storageTypes")
   void gradientIsTheSameBitsForEveryNumberOfThreads(DType dtype) {
     Map<String, NdArray> expected;
     try (OpenModel open = OpenModel.random(QWEN, dtype, 1, 5)) {

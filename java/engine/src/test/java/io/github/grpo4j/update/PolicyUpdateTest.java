@@ -65,7 +65,7 @@ class PolicyUpdateTest {
   private static final LossPipeline PLAIN = new LossPipeline(List.of(new PolicyTerm(new PpoClip(0.2, 0.28))), new TokenMean());
 
   @ParameterizedTest
-  @EnumSource(value = DType.class, names = {"F32", "BF16"})
+  @MethodSource("io.github.grpo4j.testing.TestBackends#storageTypes")
   void firstUpdateAfterARolloutIsExactlyOnPolicy(DType dtype) {
     try (Run run = new Run(dtype, PLAIN, 40)) {
       List<Episode> episodes = run.draw();

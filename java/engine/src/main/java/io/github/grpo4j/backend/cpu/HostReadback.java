@@ -1,12 +1,14 @@
 package io.github.grpo4j.backend.cpu;
 
 import io.github.grpo4j.backend.Backend;
+import io.github.grpo4j.backend.Readback;
 import io.github.grpo4j.backend.Tensor;
+import io.github.grpo4j.backend.kernel.HostMemory;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /** Results of work that is done when its call returns: copied when they are sent. */
-public final class HostReadback implements Backend.Readback {
+public final class HostReadback implements Readback {
   private final ByteBuffer[] results;
   private int sent;
   private int received;

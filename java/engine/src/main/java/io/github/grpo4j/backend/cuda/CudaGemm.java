@@ -3,6 +3,7 @@ package io.github.grpo4j.backend.cuda;
 import static org.bytedeco.cuda.global.cublas.CUBLAS_STATUS_SUCCESS;
 
 import io.github.grpo4j.backend.BackendException;
+import io.github.grpo4j.backend.cuda.runtime.CudaDevice;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.bytedeco.cuda.cublas.cublasLtContext;
@@ -16,7 +17,7 @@ import org.bytedeco.javacpp.FloatPointer;
  * <p>cuBLASLt is column-major: it sees a row-major {@code [rows, columns]} matrix as its transpose. So {@code y = x w^T} is asked
  * for as {@code y^T = w x^T}, and nothing is moved.
  */
-public final class CudaGemm implements AutoCloseable {
+final class CudaGemm implements AutoCloseable {
   /** What NVIDIA recommends for Hopper. */
   private static final long WORKSPACE_BYTES = 32L << 20;
   /** Token counts of packed batches differ from one to the next; beyond these, what was used longest ago is worked out again. */
@@ -24,7 +25,7 @@ public final class CudaGemm implements AutoCloseable {
   private static final int MAJOR_VERSION = 0;
 
   /** How a matrix is stored. */
-  public enum Type {
+  enum Type {
     F32(0),
     F16(2),
     BF16(14);
@@ -61,7 +62,7 @@ public final class CudaGemm implements AutoCloseable {
     }
   };
 
-  public CudaGemm(CudaDevice device) {
+  CudaGemm(CudaDevice device) {
     this.device = device;
     check(cublas.cublasLtCreate(handle), "cublasLtCreate");
     workspace = device.allocateRaw(WORKSPACE_BYTES);
@@ -77,17 +78,17 @@ public final class CudaGemm implements AutoCloseable {
   }
 
   /** {@code y [m, n] = x [m, k] w^T + bias}, w {@code [n, k]}; bias {@code [n]}, of y's type, or 0; with accumulate, {@code y +=}. */
-  public void linear(long y, Type yType, long x, long w, long bias, Type type, long m, long n, long k, boolean accumulate) {
+  void linear(long y, Type yType, long x, long w, long bias, Type type, long m, long n, long k, boolean accumulate) {
     product(true, false, n, m, k, type, w, x, yType, y, accumulate, bias);
   }
 
   /** {@code dx [m, k] = dy [m, n] w}; with accumulate, {@code dx +=}. */
-  public void backwardInput(long dx, long dy, long w, Type type, long m, long n, long k, boolean accumulate) {
+  void backwardInput(long dx, long dy, long w, Type type, long m, long n, long k, boolean accumulate) {
     product(false, false, k, m, n, type, w, dy, type, dx, accumulate, 0);
   }
 
   /** {@code dw} (F32 {@code [n, k]}) {@code += dy^T x}. */
-  public void backwardWeight(long dw, long dy, long x, Type type, long m, long n, long k) {
+  void backwardWeight(long dw, long dy, long x, Type type, long m, long n, long k) {
     if (m > 0) {
       product(false, true, k, n, m, type, x, dy, Type.F32, dw, true, 0);
     }

@@ -1,6 +1,9 @@
 package io.github.grpo4j.backend.cuda;
 
 import io.github.grpo4j.backend.BackendException;
+import io.github.grpo4j.backend.cuda.runtime.CudaDeviceInfo;
+import io.github.grpo4j.backend.cuda.runtime.CudaLibrary;
+import io.github.grpo4j.backend.cuda.runtime.CudaLibraryPath;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;

@@ -1,11 +1,13 @@
 package io.github.grpo4j.backend.cuda;
 
 import io.github.grpo4j.backend.AdamWSettings;
-import io.github.grpo4j.backend.Backend.AdamWStates;
-import io.github.grpo4j.backend.Backend.StreamedAdamW;
+import io.github.grpo4j.backend.AdamWStates;
 import io.github.grpo4j.backend.BackendException;
+import io.github.grpo4j.backend.StreamedAdamW;
 import io.github.grpo4j.backend.Tensor;
 import io.github.grpo4j.backend.cpu.CpuOps;
+import io.github.grpo4j.backend.cuda.runtime.CudaDevice;
+import io.github.grpo4j.backend.cuda.runtime.CudaLane;
 import java.util.List;
 import java.util.function.Function;
 import org.bytedeco.javacpp.LongPointer;
@@ -17,7 +19,7 @@ import org.bytedeco.javacpp.LongPointer;
  *
  * <p>The kernel is that of the CPU back end. Its bits are the GPU's, since both do the same IEEE operations in the same order.
  */
-public final class HostAdamW implements StreamedAdamW {
+final class HostAdamW implements StreamedAdamW {
   private static final int LANES = 2;
 
   private final StateBuckets buckets;
@@ -32,7 +34,7 @@ public final class HostAdamW implements StreamedAdamW {
    * @param structs the C struct of some settings, valid until the next call
    * @param threads of the processor
    */
-  public HostAdamW(CudaDevice device, List<AdamWStates> states, int bucket, List<Tensor> staging,
+  HostAdamW(CudaDevice device, List<AdamWStates> states, int bucket, List<Tensor> staging,
       Function<AdamWSettings, CpuOps.g4_adamw_settings> structs, int threads) {
     this.buckets = new StateBuckets(states, bucket);
     this.staging = List.copyOf(staging);
@@ -45,7 +47,7 @@ public final class HostAdamW implements StreamedAdamW {
   }
 
   /** A bucket's gradient and its weights. */
-  public static long stagingElements(int bucket) {
+  static long stagingElements(int bucket) {
     return 2L * bucket;
   }
 

@@ -1,11 +1,13 @@
 package io.github.grpo4j.backend.cuda;
 
 import io.github.grpo4j.backend.AdamWSettings;
-import io.github.grpo4j.backend.Backend.AdamWStates;
-import io.github.grpo4j.backend.Backend.StreamedAdamW;
+import io.github.grpo4j.backend.AdamWStates;
 import io.github.grpo4j.backend.BackendException;
+import io.github.grpo4j.backend.StreamedAdamW;
 import io.github.grpo4j.backend.Tensor;
 import io.github.grpo4j.backend.cpu.CpuOps;
+import io.github.grpo4j.backend.cuda.runtime.CudaDevice;
+import io.github.grpo4j.backend.cuda.runtime.CudaLane;
 import java.util.List;
 import java.util.function.Function;
 
@@ -14,7 +16,7 @@ import java.util.function.Function;
  * far: buckets differ in size, and by turns one lane of a model would get most of them. Over the bus go 12 bytes an element each
  * way, 8 where the weight is its own master.
  */
-public final class OffloadedAdamW implements StreamedAdamW {
+final class OffloadedAdamW implements StreamedAdamW {
   private static final int LANES = 2;
 
   private final StateBuckets buckets;
@@ -29,7 +31,7 @@ public final class OffloadedAdamW implements StreamedAdamW {
    * @param staging {@link #stagingBytes} of device memory for each of two lanes; closed with this
    * @param structs the C struct of some settings, valid until the next call
    */
-  public OffloadedAdamW(CudaDevice device, List<AdamWStates> states, int bucket, List<Tensor> staging,
+  OffloadedAdamW(CudaDevice device, List<AdamWStates> states, int bucket, List<Tensor> staging,
       Function<AdamWSettings, CpuOps.g4_adamw_settings> structs) {
     this.buckets = new StateBuckets(states, bucket);
     this.staging = List.copyOf(staging);
@@ -50,7 +52,7 @@ public final class OffloadedAdamW implements StreamedAdamW {
     return lanes;
   }
 
-  public static long stagingBytes(int bucket) {
+  static long stagingBytes(int bucket) {
     return CudaOps.g4_offload_staging(bucket);
   }
 

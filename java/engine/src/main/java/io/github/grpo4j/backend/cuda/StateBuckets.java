@@ -1,6 +1,6 @@
 package io.github.grpo4j.backend.cuda;
 
-import io.github.grpo4j.backend.Backend.AdamWStates;
+import io.github.grpo4j.backend.AdamWStates;
 import io.github.grpo4j.backend.Tensor;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,6 +1,5 @@
 package io.github.grpo4j.model.safetensors;
 
-import io.github.grpo4j.model.ModelFormatException;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.grpo4j.backend.BackendException;
 import io.github.grpo4j.backend.cuda.CudaGemm.Type;
+import io.github.grpo4j.backend.cuda.runtime.CudaDevice;
 import io.github.grpo4j.model.safetensors.HalfFloats;
 import io.github.grpo4j.testing.TestBackends;
 import java.util.ArrayList;

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.grpo4j.backend.AttentionKernels;
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.BackendException;
+import io.github.grpo4j.backend.cuda.runtime.CudaLibraryPath;
 import io.github.grpo4j.config.BackendOptions;
 import io.github.grpo4j.config.BackendOptions.Device;
 import io.github.grpo4j.session.ModelSession;

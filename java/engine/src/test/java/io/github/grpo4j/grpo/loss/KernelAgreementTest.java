@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.Tensor;
+import io.github.grpo4j.backend.TokenInputs;
 import io.github.grpo4j.backend.TokenLoss;
 import io.github.grpo4j.grpo.loss.aggregation.SequenceMean;
 import io.github.grpo4j.grpo.loss.aggregation.TokenMean;
@@ -96,7 +97,7 @@ class KernelAgreementTest {
       Tensor gradient = device.tensor(DType.F32, logits);
       Tensor scored = device.output(DType.F32, ROWS);
       backend.policyLoss(scored, device.output(DType.F32, ROWS), dLogprob, gradient, ids,
-          new Backend.TokenInputs(tensor(device, weight), tensor(device, advantage), tensor(device, table.oldLogprob),
+          new TokenInputs(tensor(device, weight), tensor(device, advantage), tensor(device, table.oldLogprob),
               pipeline.needsReference() ? tensor(device, table.refLogprob) : null, tensor(device, low), tensor(device, high)), 1,
           fused.settings());
       assertSameBits("log-probs", drawn, floats(device.read(scored)));
@@ -125,7 +126,7 @@ class KernelAgreementTest {
       Tensor linear = device.tensor(DType.F32, logits);
       Tensor unread = device.output(DType.F32, ROWS);
       device.backend().policyLoss(device.output(DType.F32, ROWS), unread, device.output(DType.F32, ROWS), linear, ids,
-          new Backend.TokenInputs(tensor(device, derivative), null, null, null, null, null), 1.25f, TokenLoss.LINEAR);
+          new TokenInputs(tensor(device, derivative), null, null, null, null, null), 1.25f, TokenLoss.LINEAR);
       double[] expected = device.read(linear).values();
       double[] actual = device.read(carried).values();
       for (int i = 0; i < expected.length; i++) {

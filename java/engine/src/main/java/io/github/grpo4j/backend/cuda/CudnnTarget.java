@@ -1,6 +1,0 @@
-package io.github.grpo4j.backend.cuda;
-
-/** What cuDNN plans for: says so to the descriptors that want to know. */
-interface CudnnTarget {
-  void describeTo(CudnnGraph.Stage stage, CudnnDescriptor descriptor);
-}
