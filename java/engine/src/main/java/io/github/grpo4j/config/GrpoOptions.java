@@ -3,6 +3,10 @@ package io.github.grpo4j.config;
 import io.github.grpo4j.backend.TokenLoss;
 import io.github.grpo4j.grpo.credit.AdvantageEstimator;
 import io.github.grpo4j.grpo.credit.StandardDeviation;
+import io.github.grpo4j.grpo.credit.advantage.BatchNormalized;
+import io.github.grpo4j.grpo.credit.advantage.GroupNormalized;
+import io.github.grpo4j.grpo.credit.advantage.MeanCentred;
+import io.github.grpo4j.grpo.credit.advantage.NormalizedThenSummed;
 import io.github.grpo4j.grpo.loss.Aggregation;
 import io.github.grpo4j.grpo.loss.Clipping;
 import io.github.grpo4j.grpo.loss.ImportanceLevel;
@@ -94,10 +98,10 @@ public record GrpoOptions(
 
   public AdvantageEstimator estimator() {
     return switch (advantage) {
-      case GROUP -> new AdvantageEstimator.GroupNormalized(std, advantageEps);
-      case BATCH -> new AdvantageEstimator.BatchNormalized(std, advantageEps);
-      case NONE -> new AdvantageEstimator.MeanCentred();
-      case NORMALIZE_THEN_SUM -> new AdvantageEstimator.NormalizedThenSummed(std, advantageEps);
+      case GROUP -> new GroupNormalized(std, advantageEps);
+      case BATCH -> new BatchNormalized(std, advantageEps);
+      case NONE -> new MeanCentred();
+      case NORMALIZE_THEN_SUM -> new NormalizedThenSummed(std, advantageEps);
     };
   }
 

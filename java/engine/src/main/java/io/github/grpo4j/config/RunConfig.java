@@ -3,7 +3,12 @@ package io.github.grpo4j.config;
 import io.github.grpo4j.backend.AttentionKernels;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.grpo.credit.AdvantageEstimator;
+import io.github.grpo4j.grpo.credit.CreditPipeline;
+import io.github.grpo4j.grpo.credit.grouping.ByQuestion;
+import io.github.grpo4j.grpo.credit.shaping.Keep;
+import io.github.grpo4j.grpo.credit.weighting.Unweighted;
 import io.github.grpo4j.grpo.loss.Objective;
+import java.util.List;
 
 /**
  * All options of a run, resolved: no key is missing any more.
@@ -42,9 +47,14 @@ public record RunConfig(
         "own where model.dtype is f32: cuDNN's attention takes bf16");
   }
 
-  /** How rewards become advantages. */
+  /** What a reward is compared with. */
   public AdvantageEstimator advantageEstimator() {
     return grpo.estimator();
+  }
+
+  /** How rewards become advantages. */
+  public CreditPipeline credit() {
+    return new CreditPipeline(new Keep(), List.of(), new ByQuestion(), advantageEstimator(), new Unweighted());
   }
 
   /** How advantages become a loss. */

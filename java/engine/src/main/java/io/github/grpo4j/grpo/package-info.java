@@ -6,7 +6,7 @@
  * is tested against.
  *
  * <pre>
- * rewards ─ AdvantageEstimator ─▶ advantage per episode ─┐
+ * rewards ─ CreditPipeline ─────▶ advantage per episode ─┐
  * lengths ─ Aggregation ────────▶ weight per token ──────┼─▶ Backend.policyLoss ─▶ d loss / d logits
  * old log-probs ─ Clipping ─────▶ bounds per token ──────┘        (Objective.toTokenLoss)
  * </pre>

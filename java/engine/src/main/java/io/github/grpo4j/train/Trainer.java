@@ -26,6 +26,7 @@ import io.github.grpo4j.update.PolicyUpdate;
 import io.github.grpo4j.update.ReferencePolicy;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Trains a model with GRPO: rollout, reward, advantage, update, and every so often an evaluation and a checkpoint.
@@ -68,7 +69,7 @@ public final class Trainer implements AutoCloseable {
       RunAssembly assembly = resources.own(new RunAssembly(
           inputs, builder.scorer(inputs), problems.longest() + config.rollout().maxNewTokens(), config.episodesPerStep()));
       RunAssembly.Learner learner = assembly.learner(config.optimizer());
-      this.step = step(assembly, learner);
+      this.step = step(assembly, learner, builder.partWeights());
       RunState state = directory.resume(config, session.state(), learner.optimizer(), data.sha256());
       this.tracker = resources.own(JsonlTracker.resume(directory.path(), state.trackerOffsets()));
       this.loop = new RunLoop(config, totalSteps(config, order), this::step, new RunEvaluation(assembly), control, listener, directory,
@@ -96,13 +97,13 @@ public final class Trainer implements AutoCloseable {
     return config.training().maxSteps() > 0 ? Math.min(planned, config.training().maxSteps()) : planned;
   }
 
-  private TrainingStep step(RunAssembly assembly, RunAssembly.Learner learner) {
+  private TrainingStep step(RunAssembly assembly, RunAssembly.Learner learner, Map<String, Double> partWeights) {
     PolicyUpdate update = new PolicyUpdate(
         learner.pass(), learner.gradients(), learner.optimizer(), config.objective(), (float) config.rollout().temperature());
     ReferencePolicy reference = config.objective().kl().isUsed() ? assembly.reference() : null;
     LearningRateSchedule schedule =
         config.optimizer().schedule((long) totalSteps(config, order) * config.grpo().updatesPerRollout());
-    return new TrainingStep(config, assembly.generator(), assembly.scorer(), new CreditAssignment(config),
+    return new TrainingStep(config, assembly.generator(), assembly.scorer(), new CreditAssignment(config, partWeights),
         new RolloutUpdate(config, update, reference, schedule), control, listener);
   }
 

@@ -7,7 +7,9 @@ import io.github.grpo4j.reward.RewardFunction;
 import io.github.grpo4j.session.RunInputs;
 import io.github.grpo4j.train.WeightedRewards.Weighted;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * A training run with parts of one's own, beside what the configuration names.
@@ -64,6 +66,16 @@ public final class TrainerBuilder {
 
   TrainingListener listener() {
     return listener;
+  }
+
+  /** Factors of a reward's components in its total. */
+  Map<String, Double> partWeights() {
+    if (rewards.isEmpty()) {
+      return config.reward().weights();
+    }
+    Map<String, Double> weights = new LinkedHashMap<>();
+    rewards.forEach(reward -> weights.put(reward.name(), reward.weight()));
+    return weights;
   }
 
   EpisodeScorer scorer(RunInputs inputs) {

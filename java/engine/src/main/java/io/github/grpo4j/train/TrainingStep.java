@@ -4,6 +4,7 @@ import io.github.grpo4j.config.RunConfig;
 import io.github.grpo4j.data.EncodedPrompts.Prompt;
 import io.github.grpo4j.episode.Episode;
 import io.github.grpo4j.episode.ScoredEpisode;
+import io.github.grpo4j.grpo.credit.Evidence;
 import io.github.grpo4j.reward.EpisodeScorer;
 import io.github.grpo4j.rollout.Generator;
 import io.github.grpo4j.rollout.RolloutRequest;
@@ -64,13 +65,13 @@ final class TrainingStep {
     List<ScoredEpisode> scored = scorer.score(
         prompts.stream().map(Prompt::problem).toList(), rollout.episodes(), config.rollout().answersPerQuestion());
     listener.episodes(step, scored);
-    CreditAssignment.Assigned assigned = credit.assign(step, scored);
+    CreditAssignment.Assigned assigned = credit.assign(step, scored, Evidence.NONE);
     double rolloutSeconds = secondsSince(start);
 
     listener.phase(step, Phase.UPDATE);
     long updateStart = System.nanoTime();
     List<Episode> episodes = rollout.episodes();
-    RolloutUpdate.Updated updated = update.run(episodes, assigned.advantages().values(), optimizerSteps);
+    RolloutUpdate.Updated updated = update.run(episodes, assigned.credits().advantages(), optimizerSteps);
     return new Result(scored, assigned, updated, rollout.stats(), rolloutSeconds, secondsSince(updateStart));
   }
 

@@ -7,8 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.TokenLoss;
-import io.github.grpo4j.grpo.credit.AdvantageEstimator;
 import io.github.grpo4j.grpo.credit.StandardDeviation;
+import io.github.grpo4j.grpo.credit.advantage.BatchNormalized;
 import io.github.grpo4j.grpo.loss.Aggregation;
 import io.github.grpo4j.grpo.loss.Clipping;
 import io.github.grpo4j.grpo.loss.Kl;
@@ -173,7 +173,7 @@ class ConfigLoaderTest {
     assertEquals(new Aggregation.Constant(1024), config.objective().aggregation());
     assertEquals(new Kl(TokenLoss.Kl.K2, 0.1, false), config.objective().kl());
     assertEquals(new Clipping.Ppo(0.2, 0.28), config.objective().clipping());
-    assertEquals(new AdvantageEstimator.BatchNormalized(StandardDeviation.SAMPLE, 1e-4), config.advantageEstimator());
+    assertEquals(new BatchNormalized(StandardDeviation.SAMPLE, 1e-4), config.advantageEstimator());
     assertEquals(Kl.NONE, RunConfig.DEFAULTS.objective().kl());
     for (RewardOptions.Kind kind : RewardOptions.Kind.values()) {
       assertTrue(new RewardOptions(kind, 0.1).function() != null);
