@@ -37,23 +37,23 @@ public record CreditPipeline(
       rewards.requireGroups();
     }
     Map<String, Double> metrics = new LinkedHashMap<>();
-    putShare(metrics, "rewards/unscored", inverse(rewards.scored()));
+    putShare(metrics, "rewards/unscored", rewards.unscored());
     RewardTable table = overlong.shape(rewards, evidence, metrics);
     for (RewardShaping stage : shaping) {
       table = stage.shape(table, evidence, metrics);
     }
     Advantages found = advantage.estimate(table, grouping.groups(table, metrics));
     double[] advantages = found.values().clone();
-    boolean[] scored = table.scored();
+    boolean[] unscored = table.unscored();
     if (weighting.isUsed()) {
-      weigh(advantages, weighting.weights(table, found.values()), scored, metrics);
+      weigh(advantages, weighting.weights(table, found.values()), unscored, metrics);
     }
     boolean[] masked = table.masked().clone();
     boolean[] notFinite = new boolean[advantages.length];
     for (int i = 0; i < advantages.length; i++) {
       notFinite[i] = !Double.isFinite(advantages[i]);
       advantages[i] = notFinite[i] ? 0 : advantages[i];
-      masked[i] |= notFinite[i] || !scored[i];
+      masked[i] |= notFinite[i] || unscored[i];
     }
     putShare(metrics, "advantages/not_finite", notFinite);
     return new Credits(advantages, masked, found.fractionZeroStd(), metrics);
@@ -65,11 +65,11 @@ public record CreditPipeline(
   }
 
   /** Multiplies advantages, and reports the weights of episodes with a reward. */
-  private static void weigh(double[] advantages, double[] weights, boolean[] scored, Map<String, Double> metrics) {
+  private static void weigh(double[] advantages, double[] weights, boolean[] unscored, Map<String, Double> metrics) {
     double[] counted = new double[weights.length];
     for (int i = 0; i < weights.length; i++) {
       advantages[i] *= weights[i];
-      counted[i] = scored[i] ? weights[i] : Double.NaN;
+      counted[i] = unscored[i] ? Double.NaN : weights[i];
     }
     Moments moments = Moments.of(counted, StandardDeviation.POPULATION);
     if (moments.count() > 0) {
@@ -88,13 +88,5 @@ public record CreditPipeline(
     if (count > 0) {
       metrics.put(name, (double) count / which.length);
     }
-  }
-
-  private static boolean[] inverse(boolean[] values) {
-    boolean[] inverse = new boolean[values.length];
-    for (int i = 0; i < values.length; i++) {
-      inverse[i] = !values[i];
-    }
-    return inverse;
   }
 }

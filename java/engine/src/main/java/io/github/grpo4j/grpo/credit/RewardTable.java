@@ -86,14 +86,14 @@ public record RewardTable(
     return totals;
   }
 
-  /** Whether each episode has a reward {@code [N]}: at least one part that is a finite number. */
-  public boolean[] scored() {
+  /** Whether each episode has no reward {@code [N]}: no part of it is a finite number. */
+  public boolean[] unscored() {
     double[] totals = totals();
-    boolean[] scored = new boolean[totals.length];
+    boolean[] unscored = new boolean[totals.length];
     for (int i = 0; i < totals.length; i++) {
-      scored[i] = !Double.isNaN(totals[i]);
+      unscored[i] = Double.isNaN(totals[i]);
     }
-    return scored;
+    return unscored;
   }
 
   /** Throws if a question has one completion: its mean is its reward, so nothing could be learnt from it. */

@@ -21,7 +21,7 @@ class RewardTableTest {
     RewardTable table = RewardTable.of(new int[4], new double[] {1, Double.NaN, Double.NaN, 2})
         .withPart("format", 0.1, new double[] {0.5, 1, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY});
     assertArrayEquals(new double[] {1.05, 0.1, Double.NaN, 2}, table.totals(), 0);
-    assertArrayEquals(new boolean[] {true, true, false, true}, table.scored());
+    assertArrayEquals(new boolean[] {false, false, true, false}, table.unscored());
     assertArrayEquals(new double[] {0.5, 1, Double.NaN, Double.NaN}, table.column(1), 0);
   }
 
