@@ -57,6 +57,11 @@ public record RunConfig(
     return new CreditPipeline(new Keep(), List.of(), new ByQuestion(), advantageEstimator(), new Unweighted());
   }
 
+  /** True if the first model must be kept beside the one that is trained. */
+  public boolean needsReference() {
+    return objective().kl().isUsed() || credit().needsReference();
+  }
+
   /** How advantages become a loss. */
   public Objective objective() {
     return grpo.objective(rollout.maxNewTokens());

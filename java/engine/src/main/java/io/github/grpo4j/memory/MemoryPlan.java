@@ -88,7 +88,7 @@ public record MemoryPlan(ModelConfig model, DeviceKind device, List<Part> parts,
     parts.add(weights(model, dtype, longest, device));
     parts.add(new Part("gradients", own, Gradients.bytes(model, device), "f32", "a smaller model"));
     parts.addAll(optimizer(config, model, device));
-    if (config.objective().kl().isUsed()) {
+    if (config.needsReference()) {
       parts.add(new Part("reference model", own, ReferencePolicy.bytes(model, dtype, training.microBatchTokens(), longest, device), stored + ", with a forward pass of its own",
           "grpo.kl_coef=0"));
     }

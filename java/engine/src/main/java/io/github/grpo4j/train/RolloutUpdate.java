@@ -2,27 +2,26 @@ package io.github.grpo4j.train;
 
 import io.github.grpo4j.config.RunConfig;
 import io.github.grpo4j.episode.Episode;
+import io.github.grpo4j.grpo.credit.Credits;
 import io.github.grpo4j.optim.LearningRateSchedule;
 import io.github.grpo4j.track.Metrics;
 import io.github.grpo4j.update.PolicyUpdate;
-import io.github.grpo4j.update.ReferencePolicy;
+import io.github.grpo4j.update.StepEvidence;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 /** The optimizer steps of one rollout: its questions, in order, cut into {@code grpo.updates_per_rollout} mini-batches. */
 final class RolloutUpdate {
   private final RunConfig config;
   private final PolicyUpdate update;
-  private final ReferencePolicy reference;
   private final LearningRateSchedule schedule;
 
-  /** @param reference null without KL */
-  RolloutUpdate(RunConfig config, PolicyUpdate update, ReferencePolicy reference, LearningRateSchedule schedule) {
+  RolloutUpdate(RunConfig config, PolicyUpdate update, LearningRateSchedule schedule) {
     this.config = config;
     this.update = update;
-    this.reference = reference;
     this.schedule = schedule;
   }
 
@@ -30,6 +29,7 @@ final class RolloutUpdate {
   static final class Updated {
     private final Map<String, Double> metrics = new LinkedHashMap<>();
     private int count;
+    private int empty;
     private int skipped;
     private long trainedTokens;
     private double learningRate;
@@ -47,8 +47,20 @@ final class RolloutUpdate {
       }
     }
 
+    /** An update without episodes. */
+    private void leaveOut(double rate) {
+      count++;
+      empty++;
+      learningRate = rate;
+    }
+
     private void average() {
-      metrics.replaceAll((name, value) -> name.startsWith("sampling/") ? value : value / count);
+      metrics.replaceAll((name, value) -> name.startsWith("sampling/") ? value : value / (count - empty));
+    }
+
+    /** True as long as the weights are those that sampled the episodes. */
+    private boolean isFirst() {
+      return count == empty;
     }
 
     /** Means over the updates, but for the distance of log-probs, which is the first one's. */
@@ -61,9 +73,9 @@ final class RolloutUpdate {
       return count;
     }
 
-    /** Optimizer steps left out because the gradient was not finite. */
+    /** Optimizer steps left out because the gradient was not finite or no episode was left to train on. */
     int skipped() {
-      return skipped;
+      return skipped + empty;
     }
 
     long trainedTokens() {
@@ -78,11 +90,12 @@ final class RolloutUpdate {
 
   /**
    * @param episodes group by group, {@code rollout.answers_per_question} each
-   * @param advantages one per episode
+   * @param credits of the episodes; those that are masked are left out, and so is an update that has no others
+   * @param evidence gives the reference model's log-probs
    * @param optimizerSteps that the run has done before
    */
-  Updated run(List<Episode> episodes, double[] advantages, long optimizerSteps) {
-    List<float[]> refLogprobs = reference == null ? null : reference.logprobs(episodes);
+  Updated run(List<Episode> episodes, Credits credits, StepEvidence evidence, long optimizerSteps) {
+    List<float[]> refLogprobs = config.objective().kl().isUsed() ? evidence.referenceLogprobs() : null;
     Updated updated = new Updated();
     int answers = config.rollout().answersPerQuestion();
     int questions = episodes.size() / answers;
@@ -91,10 +104,19 @@ final class RolloutUpdate {
       int from = (int) ((long) questions * u / updates) * answers;
       int to = (int) ((long) questions * (u + 1) / updates) * answers;
       double rate = schedule.at(optimizerSteps + u);
-      updated.add(update.step(episodes.subList(from, to), Arrays.copyOfRange(advantages, from, to),
-          refLogprobs == null ? null : refLogprobs.subList(from, to), rate, u == 0), rate);
+      int[] trained = IntStream.range(from, to).filter(i -> !credits.masked()[i]).toArray();
+      if (trained.length == 0) {
+        updated.leaveOut(rate);
+      } else {
+        updated.add(update.step(pick(episodes, trained), Arrays.stream(trained).mapToDouble(i -> credits.advantages()[i]).toArray(),
+            refLogprobs == null ? null : pick(refLogprobs, trained), rate, updated.isFirst()), rate);
+      }
     }
     updated.average();
     return updated;
+  }
+
+  private static <T> List<T> pick(List<T> list, int[] indices) {
+    return Arrays.stream(indices).mapToObj(list::get).toList();
   }
 }

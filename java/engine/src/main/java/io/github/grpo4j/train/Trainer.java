@@ -24,6 +24,7 @@ import io.github.grpo4j.track.Sample;
 import io.github.grpo4j.track.Tracker;
 import io.github.grpo4j.update.PolicyUpdate;
 import io.github.grpo4j.update.ReferencePolicy;
+import io.github.grpo4j.update.StepEvidence;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -100,11 +101,12 @@ public final class Trainer implements AutoCloseable {
   private TrainingStep step(RunAssembly assembly, RunAssembly.Learner learner, Map<String, Double> partWeights) {
     PolicyUpdate update = new PolicyUpdate(
         learner.pass(), learner.gradients(), learner.optimizer(), config.objective(), (float) config.rollout().temperature());
-    ReferencePolicy reference = config.objective().kl().isUsed() ? assembly.reference() : null;
+    ReferencePolicy reference = config.needsReference() ? assembly.reference() : null;
     LearningRateSchedule schedule =
         config.optimizer().schedule((long) totalSteps(config, order) * config.grpo().updatesPerRollout());
-    return new TrainingStep(config, assembly.generator(), assembly.scorer(), new CreditAssignment(config, partWeights),
-        new RolloutUpdate(config, update, reference, schedule), control, listener);
+    return new TrainingStep(config, assembly.generator(), assembly.scorer(),
+        episodes -> new StepEvidence(episodes, learner.pass(), reference), new CreditAssignment(config, partWeights),
+        new RolloutUpdate(config, update, schedule), control, listener);
   }
 
   public RunDirectory directory() {

@@ -7,6 +7,7 @@ import io.github.grpo4j.backend.Tensor;
 import io.github.grpo4j.backend.TokenLoss;
 import io.github.grpo4j.model.CausalLm;
 import io.github.grpo4j.model.Gradients;
+import io.github.grpo4j.model.HiddenStates;
 import io.github.grpo4j.model.LossHead;
 import io.github.grpo4j.model.LossHead.Inputs;
 import io.github.grpo4j.model.LossHead.Scores;
@@ -68,6 +69,15 @@ public final class GradientPass implements AutoCloseable {
   public static long bytes(ModelConfig config, DType dtype, int microBatchTokens, int maxSampleTokens, CausalLm.Recompute recompute) {
     int tokens = Math.max(microBatchTokens, maxSampleTokens);
     return CausalLm.trainingBytes(config, dtype, tokens, recompute) + LossHead.bytes(config, dtype, tokens, tokens);
+  }
+
+  int layers() {
+    return model.config().layers();
+  }
+
+  /** Features by the same model, in the memory of this pass; not to be used while it runs. */
+  HiddenStates hiddenStates() {
+    return new HiddenStates(model, arena, tokenBudget);
   }
 
   /** Adds the gradients of all samples' losses; returns each sample's scores under the present weights. */

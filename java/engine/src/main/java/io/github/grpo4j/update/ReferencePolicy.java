@@ -45,6 +45,11 @@ public final class ReferencePolicy implements AutoCloseable {
         .map(Scores::logprob).toList();
   }
 
+  /** For features by the frozen model. */
+  GradientPass pass() {
+    return pass;
+  }
+
   @Override
   public void close() {
     pass.close();

@@ -1,0 +1,77 @@
+package io.github.grpo4j.update;
+
+import io.github.grpo4j.episode.Episode;
+import io.github.grpo4j.grpo.credit.Evidence;
+import io.github.grpo4j.model.HiddenStates;
+import io.github.grpo4j.model.HiddenStates.Span;
+import java.util.List;
+
+/**
+ * What models say about the episodes of a step. Nothing is computed before it is asked for; the reference model's log-probs are computed
+ * once, for whoever asks first.
+ */
+public final class StepEvidence implements Evidence {
+  private final List<Episode> episodes;
+  private final GradientPass policy;
+  private final ReferencePolicy reference;
+  private List<float[]> referenceLogprobs;
+
+  /**
+   * @param policy pass over the model that sampled the episodes, still with the same weights
+   * @param reference null where no stage of the run needs one
+   */
+  public StepEvidence(List<Episode> episodes, GradientPass policy, ReferencePolicy reference) {
+    this.episodes = List.copyOf(episodes);
+    this.policy = policy;
+    this.reference = reference;
+  }
+
+  @Override
+  public float[][] features(FeatureRequest request) {
+    GradientPass pass = request.source() == Source.POLICY ? policy : reference("hidden states").pass();
+    int depth = depth(request.depth(), pass.layers());
+    List<Span> spans = episodes.stream().map(episode -> span(episode, request.context())).toList();
+    HiddenStates states = pass.hiddenStates();
+    return request.pool() == Pool.MEAN ? states.mean(spans, depth) : states.last(spans, depth);
+  }
+
+  @Override
+  public float[] logprobs(int episode) {
+    return episodes.get(episode).logprobs();
+  }
+
+  @Override
+  public float[] referenceLogprobs(int episode) {
+    return referenceLogprobs().get(episode);
+  }
+
+  /** Log-probs of every episode's completion under the reference model. */
+  public List<float[]> referenceLogprobs() {
+    if (referenceLogprobs == null) {
+      referenceLogprobs = reference("log-probs").logprobs(episodes);
+    }
+    return referenceLogprobs;
+  }
+
+  private ReferencePolicy reference(String what) {
+    if (reference == null) {
+      throw new IllegalStateException(what + " of a reference model were asked for, and this run keeps none");
+    }
+    return reference;
+  }
+
+  /** 0 is a quarter of the layers, 1 at least. */
+  private static int depth(int wanted, int layers) {
+    if (wanted > layers) {
+      throw new IllegalArgumentException("depth is " + wanted + ", and the model has " + layers + " layers; similarity takes a depth of "
+          + layers + " at most, and 0 for a quarter of them");
+    }
+    return wanted == 0 ? Math.max(1, layers / 4) : wanted;
+  }
+
+  private static Span span(Episode episode, Context context) {
+    return context == Context.RESPONSE
+        ? new Span(episode.tokenIds(), 0)
+        : new Span(PolicyUpdate.sampleOf(episode, null).ids(), episode.promptIds().length);
+  }
+}
