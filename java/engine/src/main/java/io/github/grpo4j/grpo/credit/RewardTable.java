@@ -34,7 +34,8 @@ public record RewardTable(
   public RewardTable {
     names = List.copyOf(names);
     int n = group.length;
-    if (problem.length != n || parts.length != n || correct.length != n || tokens.length != n || finished.length != n || masked.length != n) {
+    if (problem.length != n || parts.length != n || correct.length != n || tokens.length != n || finished.length != n
+        || masked.length != n) {
       throw new IllegalArgumentException("columns of different lengths for " + n + " episodes");
     }
     for (int i = 0; i < n; i++) {

@@ -33,7 +33,8 @@ class AdvantageEstimatorTest {
   void batchNormalizedDividesByTheDeviationOfTheStep() {
     // Rewards 1, 0, -1, -3: mean -0.75, squares 3.0625 + 0.5625 + 0.0625 + 5.0625 = 8.75.
     double std = Math.sqrt(8.75 / 3);
-    Advantages found = estimate(new BatchNormalized(StandardDeviation.SAMPLE, 1e-4), new int[] {0, 0, 1, 1}, new double[] {1, 0, -1, -3});
+    Advantages found = estimate(
+        new BatchNormalized(StandardDeviation.SAMPLE, 1e-4), new int[] {0, 0, 1, 1}, new double[] {1, 0, -1, -3});
     assertArrayEquals(new double[] {0.5 / (std + 1e-4), -0.5 / (std + 1e-4), 1 / (std + 1e-4), -1 / (std + 1e-4)}, found.values(), 1e-12);
     assertEquals(0, found.fractionZeroStd());
   }
@@ -50,7 +51,8 @@ class AdvantageEstimatorTest {
    */
   @Test
   void normalizedThenSummedNormalizesPartsByThemselves() {
-    RewardTable table = RewardTable.of(new int[] {0, 0, 1, 1}, new double[] {1, 0, 1, 0}).withPart("format", 0.5, new double[] {0, 0.01, 0, 0});
+    RewardTable table = RewardTable.of(new int[] {0, 0, 1, 1}, new double[] {1, 0, 1, 0})
+        .withPart("format", 0.5, new double[] {0, 0.01, 0, 0});
     double answer = 0.5 / (0.5 + 1e-4);
     double format = 0.005 / (0.005 + 1e-4);
     double[] sums = {answer - 0.5 * format, -answer + 0.5 * format, answer, -answer};
@@ -65,8 +67,10 @@ class AdvantageEstimatorTest {
 
   @Test
   void aPartThatDoesNotApplyLeavesTheOthers() {
-    RewardTable table = RewardTable.of(new int[4], new double[] {1, 0, 1, 0}).withPart("unit", 1, new double[] {Double.NaN, 1, 0, Double.NaN});
-    double[] values = new NormalizedThenSummed(StandardDeviation.POPULATION, 1e-9).estimate(table, StatisticsGroups.by(table.group())).values();
+    RewardTable table = RewardTable.of(new int[4], new double[] {1, 0, 1, 0})
+        .withPart("unit", 1, new double[] {Double.NaN, 1, 0, Double.NaN});
+    double[] values = new NormalizedThenSummed(StandardDeviation.POPULATION, 1e-9)
+        .estimate(table, StatisticsGroups.by(table.group())).values();
     // The answer gives 1, -1, 1, -1; the unit -, 1, -1, -. Sums 1, 0, 0, -1 have deviation sqrt(1/2).
     assertArrayEquals(new double[] {Math.sqrt(2), 0, 0, -Math.sqrt(2)}, values, 1e-7);
   }
@@ -103,7 +107,8 @@ class AdvantageEstimatorTest {
   @Test
   void noRewardAtAllIsDefined() {
     for (AdvantageEstimator estimator : ALL) {
-      assertArrayEquals(new double[2], estimate(estimator, new int[2], new double[] {Double.NaN, Double.NaN}).values(), 0, estimator.toString());
+      double[] none = {Double.NaN, Double.NaN};
+      assertArrayEquals(new double[2], estimate(estimator, new int[2], none).values(), 0, estimator.toString());
       assertArrayEquals(new double[0], estimate(estimator, new int[0], new double[0]).values(), 0, estimator.toString());
     }
   }

@@ -82,8 +82,8 @@ class OverlongTest {
   @Test
   void whereAllAreTruncatedNothingIsLeftToTrainOn() {
     RewardTable table = table(1, 1, 0, 0, 0);
-    RewardTable cut = new RewardTable(table.group(), table.problem(), table.names(), table.parts(), table.weights(), table.correct(), LENGTHS, 20,
-        new boolean[5], new boolean[5]);
+    RewardTable cut = new RewardTable(table.group(), table.problem(), table.names(), table.parts(), table.weights(), table.correct(),
+        LENGTHS, 20, new boolean[5], new boolean[5]);
     Credits credits = credits(new DropTruncated(), cut);
     assertArrayEquals(new double[5], credits.advantages(), 0);
     assertArrayEquals(new boolean[] {true, true, true, true, true}, credits.masked());

@@ -83,7 +83,8 @@ class SimilarityTest {
     double[] rewards = {1, 0, 1.1, 0, -2, 0.05, 3, 1, 1, 1, 0, 1};
     int[] lengths = {1, 9, 9, 1, 9, 9, 50, 9, 9, 9, 9, 50};
     RewardTable of = RewardTable.of(group, rewards);
-    RewardTable table = new RewardTable(group, group, of.names(), of.parts(), of.weights(), of.correct(), lengths, 50, of.finished(), of.masked());
+    RewardTable table = new RewardTable(group, group, of.names(), of.parts(), of.weights(), of.correct(), lengths, 50,
+        of.finished(), of.masked());
     float[][] alike = new float[12][3];
     for (float[] row : alike) {
       row[1] = 0.3f;

@@ -64,7 +64,7 @@ class QuestionWeightTest {
     assertArrayEquals(new double[] {1, 1, 1, 1}, ofQuestions(new Ratio(Measure.REWARD, 0.5, 2, false), table(negative)), 0);
   }
 
-  /** GRPO-LEAD: w(0) = 0.4 + 1.1 / (1 + exp(-7.5)), w(1/4) = 0.4 + 1.1 / (1 + exp(-5)), w(3/4) = 0.95, w(1) = 0.4 + 1.1 / (1 + exp(2.5)). */
+  /** w(x) = 0.4 + 1.1 / (1 + exp(10 x - 7.5)) at 0, 1/4, 3/4 and 1. */
   @Test
   void logisticTakesAccuracyForGoodAndErrorForBad() {
     double[] good = new double[16];
@@ -147,8 +147,8 @@ class QuestionWeightTest {
   void thePipelineMultipliesAndReports() {
     Credits credits = new CreditPipeline(new Keep(), List.of(), new ByQuestion(), new MeanCentred(), new Additive())
         .assign(table(), Evidence.NONE);
-    double[] expected = {0, 0, 0, 0, 0.75 * 1.25, -0.25 * 1.25, -0.25 * 1.25, -0.25 * 1.25, 0.25 * 0.75, 0.25 * 0.75, 0.25 * 0.75, -0.75 * 0.75,
-        0, 0, 0, 0};
+    double[] expected = {0, 0, 0, 0, 0.75 * 1.25, -0.25 * 1.25, -0.25 * 1.25, -0.25 * 1.25,
+        0.25 * 0.75, 0.25 * 0.75, 0.25 * 0.75, -0.75 * 0.75, 0, 0, 0, 0};
     assertArrayEquals(expected, credits.advantages(), 1e-15);
     assertEquals(1, credits.metrics().get("difficulty/weight_mean"), 1e-15);
     assertEquals(0.5, credits.metrics().get("difficulty/weight_min"), 1e-15);
