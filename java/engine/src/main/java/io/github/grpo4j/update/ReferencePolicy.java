@@ -5,12 +5,14 @@ import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.DeviceKind;
 import io.github.grpo4j.episode.Episode;
 import io.github.grpo4j.model.CausalLm;
+import io.github.grpo4j.model.HiddenStates;
 import io.github.grpo4j.model.LossHead.Scores;
 import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelWeights;
 import io.github.grpo4j.model.ParameterShape;
 import io.github.grpo4j.model.RotaryTable;
 import java.util.List;
+import java.util.function.Function;
 
 /**
  * The frozen model that the policy is held close to: the one the run began with, whatever checkpoint it went on from. Its
@@ -45,9 +47,9 @@ public final class ReferencePolicy implements AutoCloseable {
         .map(Scores::logprob).toList();
   }
 
-  /** For features by the frozen model. */
-  GradientPass pass() {
-    return pass;
+  /** Features by the frozen model, which has as many layers as the policy. */
+  float[][] features(Function<HiddenStates, float[][]> request) {
+    return request.apply(pass.hiddenStates());
   }
 
   @Override

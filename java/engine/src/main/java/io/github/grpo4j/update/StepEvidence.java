@@ -5,6 +5,7 @@ import io.github.grpo4j.grpo.credit.Evidence;
 import io.github.grpo4j.model.HiddenStates;
 import io.github.grpo4j.model.HiddenStates.Span;
 import java.util.List;
+import java.util.function.Function;
 
 /**
  * What models say about the episodes of a step. Nothing is computed before it is asked for; the reference model's log-probs are computed
@@ -28,11 +29,11 @@ public final class StepEvidence implements Evidence {
 
   @Override
   public float[][] features(FeatureRequest request) {
-    GradientPass pass = request.source() == Source.POLICY ? policy : reference("hidden states").pass();
-    int depth = depth(request.depth(), pass.layers());
+    int depth = depth(request.depth(), policy.layers());
     List<Span> spans = episodes.stream().map(episode -> span(episode, request.context())).toList();
-    HiddenStates states = pass.hiddenStates();
-    return request.pool() == Pool.MEAN ? states.mean(spans, depth) : states.last(spans, depth);
+    Function<HiddenStates, float[][]> pooled =
+        states -> request.pool() == Pool.MEAN ? states.mean(spans, depth) : states.last(spans, depth);
+    return request.source() == Source.POLICY ? pooled.apply(policy.hiddenStates()) : reference("hidden states").features(pooled);
   }
 
   @Override
