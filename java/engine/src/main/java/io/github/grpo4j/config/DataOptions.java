@@ -1,5 +1,7 @@
 package io.github.grpo4j.config;
 
+import io.github.grpo4j.curriculum.Curriculum;
+import io.github.grpo4j.curriculum.NoCurriculum;
 import io.github.grpo4j.data.OverlongPrompts;
 import io.github.grpo4j.options.Check;
 
@@ -14,6 +16,7 @@ import io.github.grpo4j.options.Check;
  * @param trainLimit use the first so many training problems; 0: all of them, or 10,000 synthetic ones
  * @param evalLimit evaluate on the first so many problems; 0: all
  * @param maxPromptTokens longest prompt
+ * @param curriculum the order of the training problems
  * @param overlongPrompts ERROR refuses a data set with a longer one, SKIP leaves those problems out
  */
 public record DataOptions(
@@ -24,6 +27,7 @@ public record DataOptions(
     String evalSplit,
     int trainLimit,
     int evalLimit,
+    Curriculum curriculum,
     int maxPromptTokens,
     OverlongPrompts overlongPrompts) {
   /** Sources of problems. */
@@ -34,7 +38,7 @@ public record DataOptions(
     GSM8K
   }
 
-  static final DataOptions DEFAULTS = new DataOptions(Kind.SYNTHETIC, "", "main", "train", "test", 0, 0, 512, OverlongPrompts.ERROR);
+  static final DataOptions DEFAULTS = new DataOptions(Kind.SYNTHETIC, "", "main", "train", "test", 0, 0, new NoCurriculum(), 512, OverlongPrompts.ERROR);
 
   /** Synthetic problems that a training set has if no limit is given. */
   public static final int SYNTHETIC_PROBLEMS = 10_000;

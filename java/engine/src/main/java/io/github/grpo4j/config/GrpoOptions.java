@@ -1,7 +1,15 @@
 package io.github.grpo4j.config;
 
 import io.github.grpo4j.grpo.credit.AdvantageEstimator;
-import io.github.grpo4j.grpo.credit.StandardDeviation;
+import io.github.grpo4j.grpo.credit.CreditPipeline;
+import io.github.grpo4j.grpo.credit.Grouping;
+import io.github.grpo4j.grpo.credit.QuestionWeight;
+import io.github.grpo4j.grpo.credit.RewardShaping;
+import io.github.grpo4j.grpo.credit.advantage.GroupNormalized;
+import io.github.grpo4j.grpo.credit.grouping.ByQuestion;
+import io.github.grpo4j.grpo.credit.shaping.Keep;
+import io.github.grpo4j.grpo.credit.shaping.KlInReward;
+import io.github.grpo4j.grpo.credit.weighting.Unweighted;
 import io.github.grpo4j.grpo.loss.Aggregation;
 import io.github.grpo4j.grpo.loss.KlPenalty;
 import io.github.grpo4j.grpo.loss.LossPipeline;
@@ -22,7 +30,11 @@ import java.util.List;
 /**
  * How rewards become a gradient. Each choice is a kind with keys of its own; formulas stand at the kinds.
  *
+ * @param overlong what becomes of truncated completions
+ * @param shaping changes of the rewards before they are compared, in order
+ * @param grouping which completions are compared
  * @param advantage what a reward is compared with and divided by
+ * @param weighting factor of the advantages by how hard the question is
  * @param updatesPerRollout optimizer steps per rollout: the questions of the rollout are split into so many mini-batches
  * @param surrogate what stands for the reward in the gradient: clipping, ratio level
  * @param aggregation how token losses become one number
@@ -35,7 +47,11 @@ import java.util.List;
  * @param terms more summands of the loss, by class name
  */
 public record GrpoOptions(
+    RewardShaping overlong,
+    List<RewardShaping> shaping,
+    Grouping grouping,
     AdvantageEstimator advantage,
+    QuestionWeight weighting,
     int updatesPerRollout,
     Surrogate surrogate,
     Aggregation aggregation,
@@ -58,15 +74,30 @@ public record GrpoOptions(
   }
 
   static final GrpoOptions DEFAULTS = new GrpoOptions(
-      new AdvantageEstimator.GroupNormalized(StandardDeviation.POPULATION, 1e-4), 1, new PpoClip(), new TokenMean(), new K3(), new Frozen(),
+      new Keep(), List.of(), new ByQuestion(), new GroupNormalized(), new Unweighted(), 1, new PpoClip(), new TokenMean(), new K3(), new Frozen(),
       ReferencePlacement.DEVICE, LogprobTemperature.MATCH, 0, List.of());
 
   public GrpoOptions {
+    shaping = List.copyOf(shaping);
     terms = List.copyOf(terms);
     Check.atLeast(1, "grpo.updates_per_rollout", updatesPerRollout);
     Check.finite("grpo.entropy_coef", entropyCoef);
     Check.that(referencePlacement == ReferencePlacement.DEVICE || !kl.isExact(), "grpo.reference_placement", referencePlacement,
         "device with the exact KL divergence: the reference model then runs while gradients are in the memory that it would borrow");
+  }
+
+  /** How rewards become advantages. */
+  public CreditPipeline credit() {
+    List<RewardShaping> all = new ArrayList<>(shaping);
+    if (kl.isUsed() && kl.where() == KlPenalty.Where.REWARD) {
+      all.add(new KlInReward(kl.coef()));
+    }
+    return new CreditPipeline(overlong, all, grouping, advantage, weighting);
+  }
+
+  /** True if the first model must be kept beside the one that is trained. */
+  public boolean needsReference() {
+    return loss().needsReference() || loss().needsExactKl() || credit().needsReference();
   }
 
   /** How advantages become the derivative of every token. */

@@ -137,12 +137,12 @@ final class OriginalKeys {
     Setting least = settings.remove("training.difficulty_weight_min");
     Setting most = settings.remove("training.difficulty_weight_max");
     ifTrue("training.use_difficulty_aware_scaling", flag -> {
-      derive(flag, "grpo.difficulty.kind", "additive");
+      derive(flag, "grpo.weighting.kind", "additive");
       if (least != null) {
-        derive(least, "grpo.difficulty.min", shown(number(least)));
+        derive(least, "grpo.weighting.min", shown(number(least)));
       }
       if (most != null) {
-        derive(most, "grpo.difficulty.max", shown(number(most)));
+        derive(most, "grpo.weighting.max", shown(number(most)));
       }
     });
   }

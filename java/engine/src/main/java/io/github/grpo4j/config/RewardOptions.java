@@ -1,9 +1,12 @@
 package io.github.grpo4j.config;
 
 import io.github.grpo4j.options.Check;
+import io.github.grpo4j.episode.Reward;
 import io.github.grpo4j.reward.OriginalRewards;
 import io.github.grpo4j.reward.RewardFunction;
 import io.github.grpo4j.reward.RewardFunctions;
+import java.util.LinkedHashMap;
+import java.util.Map;
 
 /**
  * What an answer is worth.
@@ -26,6 +29,18 @@ public record RewardOptions(Kind kind, double formatWeight) {
 
   public RewardOptions {
     Check.notNegative("reward.format_weight", formatWeight);
+  }
+
+  /** Factors of the components in the total, in the order in which they are added. */
+  public Map<String, Double> weights() {
+    Map<String, Double> weights = new LinkedHashMap<>();
+    weights.put(Reward.ANSWER, 1.0);
+    weights.put(Reward.FORMAT, switch (kind) {
+      case THINK_ANSWER, BOXED, GSM8K -> formatWeight;
+      case PENALTY_FIXED, ORIGINAL_V2 -> 1.0;
+      case ORIGINAL_V1 -> 0.1;
+    });
+    return weights;
   }
 
   public RewardFunction function() {

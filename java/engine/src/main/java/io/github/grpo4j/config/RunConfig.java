@@ -2,7 +2,7 @@ package io.github.grpo4j.config;
 
 import io.github.grpo4j.backend.AttentionKernels;
 import io.github.grpo4j.backend.DType;
-import io.github.grpo4j.grpo.credit.AdvantageEstimator;
+import io.github.grpo4j.grpo.credit.CreditPipeline;
 import io.github.grpo4j.grpo.loss.LossPipeline;
 import io.github.grpo4j.options.Check;
 import io.github.grpo4j.optim.LossScaler;
@@ -48,8 +48,13 @@ public record RunConfig(
   }
 
   /** How rewards become advantages. */
-  public AdvantageEstimator advantageEstimator() {
-    return grpo.advantage();
+  public CreditPipeline credit() {
+    return grpo.credit();
+  }
+
+  /** True if the first model must be kept beside the one that is trained. */
+  public boolean needsReference() {
+    return grpo.needsReference();
   }
 
   /** How advantages become a loss. */

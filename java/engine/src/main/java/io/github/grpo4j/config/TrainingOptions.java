@@ -2,6 +2,8 @@ package io.github.grpo4j.config;
 
 import io.github.grpo4j.options.Check;
 import io.github.grpo4j.optim.LossScaler;
+import io.github.grpo4j.track.TrackerFactory;
+import java.util.List;
 
 /**
  * Length of the run, evaluation and checkpoints.
@@ -18,6 +20,7 @@ import io.github.grpo4j.optim.LossScaler;
  * @param runDir directory of everything the run writes
  * @param resume {@code auto}: from the latest checkpoint of the run directory if there is one; {@code never}; or a checkpoint's path
  * @param lossScale factor on the loss of a model in f16: {@code dynamic}, {@code off} or a number; means nothing for other types
+ * @param trackers where metrics and samples go beside the run's own record
  * @param shuffleRewards control experiment: rewards are dealt out at random, so the model must not get better
  */
 public record TrainingOptions(
@@ -33,6 +36,7 @@ public record TrainingOptions(
     String runDir,
     String resume,
     String lossScale,
+    List<TrackerFactory> trackers,
     boolean shuffleRewards) {
   /** What the backward pass computes again instead of keeping. */
   public enum Recompute {
@@ -44,9 +48,10 @@ public record TrainingOptions(
   public static final String RESUME_NEVER = "never";
 
   static final TrainingOptions DEFAULTS = new TrainingOptions(
-      0, 1, 0, 4096, Recompute.NONE, 10, 1, 100, 2, "runs/default", RESUME_AUTO, LossScaler.DYNAMIC, false);
+      0, 1, 0, 4096, Recompute.NONE, 10, 1, 100, 2, "runs/default", RESUME_AUTO, LossScaler.DYNAMIC, List.of(), false);
 
   public TrainingOptions {
+    trackers = List.copyOf(trackers);
     Check.atLeast(1, "training.epochs", epochs);
     Check.atLeast(0, "training.max_steps", maxSteps);
     Check.atLeast(1, "training.micro_batch_tokens", microBatchTokens);

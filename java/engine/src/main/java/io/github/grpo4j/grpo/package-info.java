@@ -3,7 +3,7 @@
  * derivative of each token ({@link io.github.grpo4j.grpo.loss}). Plain Java over small arrays.
  *
  * <pre>
- * rewards ─ AdvantageEstimator ─▶ advantage of each episode ─┐
+ * rewards ─ CreditPipeline ─────▶ advantage of each episode ─┐
  * lengths ─ Aggregation ────────▶ weight of each token ──────┼─▶ TokenTable ─ LossTerms ─▶ d loss / d log-prob, entropy ─▶ logprobBackward
  * rollout ──────────────────────▶ old log-prob ──────────────┘        └─ FusedPolicyLoss, where the kernel knows the terms ─▶ policyLoss
  * </pre>

@@ -89,7 +89,7 @@ public record MemoryPlan(ModelConfig model, DeviceKind device, List<Part> parts,
     parts.add(weights(model, dtype, longest, device));
     parts.add(new Part("gradients", own, Gradients.bytes(model, device), "f32", "a smaller model"));
     parts.addAll(optimizer(config, model, device));
-    if (config.grpo().kl().isUsed()) {
+    if (config.needsReference()) {
       parts.addAll(reference(config, model, longest, device));
     }
     parts.addAll(rollout(config, model, longest, config.episodesPerStep(), own));

@@ -99,6 +99,31 @@ public final class CausalLm implements AutoCloseable {
   }
 
   /**
+   * The residual stream {@code [T, H]} after the first {@code depth} blocks, without the final norm: {@link #forward} that stops there
+   * and keeps nothing else. Same bits as {@code forward(…).residuals().get(depth)}.
+   *
+   * @param depth 0 (the embedding) to the number of layers
+   */
+  public Tensor hidden(PackedBatch batch, int depth, Arena arena) {
+    if (depth < 0 || depth > layers.size()) {
+      throw new IllegalArgumentException("depth is " + depth + ", and the model has " + layers.size() + " layers");
+    }
+    checkLength(batch.segments().maxSeqlen());
+    Tensor x = arena.tensor(weights.dtype(), batch.tokens(), config.hiddenSize());
+    Tensor next = arena.tensor(weights.dtype(), batch.tokens(), config.hiddenSize());
+    backend.embedding(x, weights.embedding().weight(), batch.ids());
+    for (TransformerLayer layer : layers.subList(0, depth)) {
+      long mark = arena.mark();
+      layer.forward(TransformerLayer.allocate(arena, weights.dtype(), config, x), next, batch, rotary, arena);
+      arena.reset(mark);
+      Tensor last = x;
+      x = next;
+      next = last;
+    }
+    return x;
+  }
+
+  /**
    * Adds the gradients of all weights below the head.
    *
    * @param dNormed gradient of {@link Activations#normed}
@@ -158,6 +183,12 @@ public final class CausalLm implements AutoCloseable {
     long perLayer = TransformerLayer.savedBytes(dtype, config, tokens);
     long kept = recompute == Recompute.LAYER ? perLayer : config.layers() * perLayer;
     return ids + (config.layers() + 4L) * stream + kept + TransformerLayer.workingBytes(dtype, config, tokens);
+  }
+
+  /** Arena bytes of a batch of {@code tokens} rows and of {@link #hidden} over it; never more than {@link #trainingBytes}. */
+  public static long hiddenBytes(ModelConfig config, DType dtype, long tokens) {
+    return 5 * Arena.sizeOf(DType.I32, tokens + 1) + 2 * Arena.sizeOf(dtype, tokens, config.hiddenSize())
+        + TransformerLayer.savedBytes(dtype, config, tokens) + TransformerLayer.forwardBytes(dtype, config, tokens);
   }
 
   /** Arena bytes of {@link #decode} over {@code rows} rows. */

@@ -71,6 +71,11 @@ final class TransformerLayer {
     return Arena.sizeOf(dtype, tokens, config.hiddenSize()) + Math.max(mlp, heads);
   }
 
+  /** Bytes that {@link #forward} takes from the arena while it runs. */
+  static long forwardBytes(DType dtype, ModelConfig config, long tokens) {
+    return Arena.sizeOf(dtype, tokens, config.hiddenSize()) + Arena.sizeOf(dtype, tokens, config.intermediateSize());
+  }
+
   /** Fills {@code saved} from {@code saved.x} and writes the block's output to xOut {@code [T, H]}. */
   void forward(Saved saved, Tensor xOut, PackedBatch batch, RotaryTable rotary, Arena arena) {
     long mark = arena.mark();

@@ -4,27 +4,31 @@ import io.github.grpo4j.config.RunConfig;
 import io.github.grpo4j.data.BatchOrder;
 import io.github.grpo4j.episode.Reward;
 import io.github.grpo4j.episode.ScoredEpisode;
-import io.github.grpo4j.grpo.credit.Advantages;
-import io.github.grpo4j.grpo.credit.GroupedRewards;
+import io.github.grpo4j.grpo.credit.Credits;
+import io.github.grpo4j.grpo.credit.Evidence;
+import io.github.grpo4j.grpo.credit.RewardTables;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 
 /** From what the episodes of a step were worth to the advantage that each is trained with. */
 final class CreditAssignment {
   private final RunConfig config;
+  private final Map<String, Double> partWeights;
 
   /** @param rewards those that are trained with, one per episode: not the episodes' own where they were dealt out at random */
-  record Assigned(List<Reward> rewards, Advantages advantages) {}
+  record Assigned(List<Reward> rewards, Credits credits) {}
 
-  CreditAssignment(RunConfig config) {
+  /** @param partWeights factors of a reward's components in its total */
+  CreditAssignment(RunConfig config, Map<String, Double> partWeights) {
     this.config = config;
+    this.partWeights = partWeights;
   }
 
-  Assigned assign(int step, List<ScoredEpisode> scored) {
+  Assigned assign(int step, List<ScoredEpisode> scored, Evidence evidence) {
     List<Reward> rewards = rewards(step, scored);
-    int[] groups = scored.stream().mapToInt(ScoredEpisode::group).toArray();
-    GroupedRewards grouped = GroupedRewards.of(groups, rewards.stream().mapToDouble(Reward::total).toArray());
-    return new Assigned(rewards, config.advantageEstimator().estimate(grouped));
+    Credits credits = config.credit().assign(RewardTables.of(scored, rewards, partWeights, config.rollout().maxNewTokens()), evidence);
+    return new Assigned(rewards, credits);
   }
 
   private List<Reward> rewards(int step, List<ScoredEpisode> scored) {

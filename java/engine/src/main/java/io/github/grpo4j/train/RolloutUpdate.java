@@ -2,6 +2,7 @@ package io.github.grpo4j.train;
 
 import io.github.grpo4j.config.RunConfig;
 import io.github.grpo4j.episode.Episode;
+import io.github.grpo4j.grpo.credit.Credits;
 import io.github.grpo4j.grpo.loss.LossMetrics;
 import io.github.grpo4j.model.ModelWeights;
 import io.github.grpo4j.optim.LearningRateSchedule;
@@ -9,6 +10,7 @@ import io.github.grpo4j.track.Metrics;
 import io.github.grpo4j.update.Experience;
 import io.github.grpo4j.update.PolicyUpdate;
 import io.github.grpo4j.update.ReferencePolicy;
+import io.github.grpo4j.update.StepEvidence;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -93,16 +95,17 @@ final class RolloutUpdate {
 
   /**
    * @param episodes group by group, {@code rollout.answers_per_question} each
-   * @param advantages one per episode
+   * @param credits of the episodes; an update that has none but masked ones is left out
+   * @param evidence old and reference log-probs
    * @param optimizerSteps that the run has done before
    */
-  Updated run(List<Episode> episodes, double[] advantages, long optimizerSteps) {
-    Experience experience = Experience.of(episodes, advantages);
+  Updated run(List<Episode> episodes, Credits credits, StepEvidence evidence, long optimizerSteps) {
+    Experience experience = Experience.of(episodes, credits.advantages()).withMasked(credits.masked());
     if (config.rescoresRollout()) {
-      experience = experience.withOld(update.score(episodes));
+      experience = experience.withOld(evidence.rescored());
     }
-    if (reference != null && config.loss().needsReference()) {
-      experience = experience.withReference(reference.logprobs(episodes));
+    if (config.loss().needsReference()) {
+      experience = experience.withReference(evidence.referenceLogprobs());
     }
     Updated updated = new Updated();
     int answers = config.rollout().answersPerQuestion();

@@ -23,7 +23,8 @@ final class StepReport {
     Metrics metrics = new Metrics();
     RolloutUpdate.Updated updated = result.updated();
     metrics.put(Metrics.EPOCH, epoch);
-    putRewards(metrics, result.credit().rewards(), result.credit().advantages().fractionZeroStd());
+    putRewards(metrics, result.credit().rewards(), result.credit().credits().fractionZeroStd());
+    result.credit().credits().metrics().forEach(metrics::put);
     putCompletions(metrics, result.episodes());
     updated.metrics().forEach(metrics::put);
     metrics.put(Metrics.LEARNING_RATE, updated.learningRate());

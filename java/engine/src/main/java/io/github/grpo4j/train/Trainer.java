@@ -29,8 +29,10 @@ import io.github.grpo4j.track.Sample;
 import io.github.grpo4j.track.Trackers;
 import io.github.grpo4j.update.PolicyUpdate;
 import io.github.grpo4j.update.ReferencePolicy;
+import io.github.grpo4j.update.StepEvidence;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
@@ -77,8 +79,8 @@ public final class Trainer implements AutoCloseable {
           inputs, builder.scorer(inputs), problems.longest() + config.rollout().maxNewTokens(), config.episodesPerStep()));
       RunAssembly.Learner learner = assembly.learner(config.optimizer());
       this.scaler = learner.scaler();
-      this.step = step(assembly, learner);
-      CheckpointContents contents = new CheckpointContents(session.state(), learner.optimizer(), 
+      this.step = step(assembly, learner, builder.partWeights());
+      CheckpointContents contents = new CheckpointContents(session.state(), learner.optimizer(),
           StepStates.of(order, scaler.isUsed() ? scaler : null), List.of());
       RunState state = directory.resume(RunKind.TRAIN, config, contents, data.sha256());
       this.trackers = resources.own(
@@ -109,15 +111,17 @@ public final class Trainer implements AutoCloseable {
     return config.training().maxSteps() > 0 ? Math.min(planned, config.training().maxSteps()) : planned;
   }
 
-  private TrainingStep step(RunAssembly assembly, RunAssembly.Learner learner) {
+  private TrainingStep step(RunAssembly assembly, RunAssembly.Learner learner, Map<String, Double> partWeights) {
     PolicyUpdate update = new PolicyUpdate(
         learner.pass(), learner.gradients(), learner.optimizer(), learner.scaler(), config.loss(), (float) config.logprobTemperature(),
         config.rollout().maxNewTokens());
-    ReferencePolicy reference = config.grpo().kl().isUsed() ? assembly.reference(learner) : null;
+    ReferencePolicy reference = config.needsReference() ? assembly.reference(learner) : null;
     update.runBeside(config.loss().needsExactKl() ? reference : null);
     LearningRateSchedule schedule =
         config.optimizer().schedule((long) totalSteps(config, order) * config.grpo().updatesPerRollout());
-    return new TrainingStep(config, assembly.generator(), assembly.scorer(), new CreditAssignment(config),
+    return new TrainingStep(config, assembly.generator(), assembly.scorer(),
+        episodes -> new StepEvidence(episodes, learner.pass(), reference, config.rescoresRollout() ? (float) config.logprobTemperature() : 0),
+        new CreditAssignment(config, partWeights),
         new RolloutUpdate(config, update, reference, session.weights(), schedule), control, listener);
   }
 

@@ -2,7 +2,6 @@ package io.github.grpo4j.train;
 
 import io.github.grpo4j.config.RunConfig;
 import io.github.grpo4j.curriculum.Curriculum;
-import io.github.grpo4j.curriculum.NoCurriculum;
 import io.github.grpo4j.episode.Reward;
 import io.github.grpo4j.reward.EpisodeScorer;
 import io.github.grpo4j.reward.RewardFunction;
@@ -11,7 +10,9 @@ import io.github.grpo4j.track.Tracker;
 import io.github.grpo4j.track.TrackerFactory;
 import io.github.grpo4j.train.WeightedRewards.Weighted;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * A training run with parts of one's own, beside what the configuration names.
@@ -28,11 +29,12 @@ public final class TrainerBuilder {
   private final RunConfig config;
   private final List<Weighted> rewards = new ArrayList<>();
   private final List<Tracker> trackers = new ArrayList<>();
-  private Curriculum curriculum = new NoCurriculum();
+  private Curriculum curriculum;
   private TrainingListener listener = TrainingListener.NONE;
 
   TrainerBuilder(RunConfig config) {
     this.config = config;
+    this.curriculum = config.data().curriculum();
   }
 
   /**
@@ -86,7 +88,9 @@ public final class TrainerBuilder {
   }
 
   List<Tracker> trackers() {
-    return List.copyOf(trackers);
+    List<Tracker> all = new ArrayList<>(trackers);
+    config.training().trackers().forEach(factory -> all.add(factory.create()));
+    return all;
   }
 
   Curriculum curriculum() {
@@ -95,6 +99,16 @@ public final class TrainerBuilder {
 
   TrainingListener listener() {
     return listener;
+  }
+
+  /** Factors of a reward's components in its total. */
+  Map<String, Double> partWeights() {
+    if (rewards.isEmpty()) {
+      return config.reward().weights();
+    }
+    Map<String, Double> weights = new LinkedHashMap<>();
+    rewards.forEach(reward -> weights.put(reward.name(), reward.weight()));
+    return weights;
   }
 
   EpisodeScorer scorer(RunInputs inputs) {

@@ -10,7 +10,9 @@ import io.github.grpo4j.rollout.RolloutRequest;
 import io.github.grpo4j.rollout.RolloutStats;
 import io.github.grpo4j.train.TrainingListener.Phase;
 import java.util.Arrays;
+import io.github.grpo4j.update.StepEvidence;
 import java.util.List;
+import java.util.function.Function;
 
 /**
  * One step of GRPO, from problems to new weights: rollout, reward, advantage, update. It reads and writes no file, and knows
@@ -20,6 +22,7 @@ final class TrainingStep {
   private final RunConfig config;
   private final Generator generator;
   private final EpisodeScorer scorer;
+  private final Function<List<Episode>, StepEvidence> evidenceOf;
   private final CreditAssignment credit;
   private final RolloutUpdate update;
   private final RunControl control;
@@ -55,11 +58,12 @@ final class TrainingStep {
     }
   }
 
-  TrainingStep(RunConfig config, Generator generator, EpisodeScorer scorer, CreditAssignment credit, RolloutUpdate update,
-      RunControl control, TrainingListener listener) {
+  TrainingStep(RunConfig config, Generator generator, EpisodeScorer scorer, Function<List<Episode>, StepEvidence> evidenceOf,
+      CreditAssignment credit, RolloutUpdate update, RunControl control, TrainingListener listener) {
     this.config = config;
     this.generator = generator;
     this.scorer = scorer;
+    this.evidenceOf = evidenceOf;
     this.credit = credit;
     this.update = update;
     this.control = control;
@@ -78,13 +82,13 @@ final class TrainingStep {
     List<ScoredEpisode> scored = scorer.score(
         prompts.stream().map(Prompt::problem).toList(), rollout.episodes(), config.rollout().answersPerQuestion());
     listener.episodes(step, scored);
-    CreditAssignment.Assigned assigned = credit.assign(step, scored);
+    StepEvidence evidence = evidenceOf.apply(rollout.episodes());
+    CreditAssignment.Assigned assigned = credit.assign(step, scored, evidence);
     double rolloutSeconds = secondsSince(start);
 
     listener.phase(step, Phase.UPDATE);
     long updateStart = System.nanoTime();
-    List<Episode> episodes = rollout.episodes();
-    RolloutUpdate.Updated updated = update.run(episodes, assigned.advantages().values(), optimizerSteps);
+    RolloutUpdate.Updated updated = update.run(rollout.episodes(), assigned.credits(), evidence, optimizerSteps);
     return new Result(scored, assigned, updated, rollout.stats(), rolloutSeconds, secondsSince(updateStart));
   }
 

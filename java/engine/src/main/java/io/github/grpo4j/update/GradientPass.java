@@ -7,6 +7,7 @@ import io.github.grpo4j.backend.Tensor;
 import io.github.grpo4j.model.CausalLm;
 import io.github.grpo4j.model.Gradients;
 import io.github.grpo4j.model.HeadLoss;
+import io.github.grpo4j.model.HiddenStates;
 import io.github.grpo4j.model.LossHead;
 import io.github.grpo4j.model.LossHead.Scores;
 import io.github.grpo4j.model.ModelConfig;
@@ -94,6 +95,15 @@ public final class GradientPass implements AutoCloseable {
   public static long bytes(ModelConfig config, DType dtype, int microBatchTokens, int maxSampleTokens, CausalLm.Recompute recompute) {
     int tokens = Math.max(microBatchTokens, maxSampleTokens);
     return CausalLm.trainingBytes(config, dtype, tokens, recompute) + LossHead.bytes(config, dtype, tokens, tokens);
+  }
+
+  int layers() {
+    return model.config().layers();
+  }
+
+  /** Features by the same model, in the memory of this pass; not to be used while it runs. */
+  HiddenStates hiddenStates() {
+    return new HiddenStates(model, arena, tokenBudget);
   }
 
   /** Bytes that a pass takes in addition where a reference model runs beside it. */

@@ -7,6 +7,7 @@ import io.github.grpo4j.backend.DeviceKind;
 import io.github.grpo4j.episode.Episode;
 import io.github.grpo4j.model.CausalLm;
 import io.github.grpo4j.model.LossHead;
+import io.github.grpo4j.model.HiddenStates;
 import io.github.grpo4j.model.LossHead.Scores;
 import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.model.ModelWeights;
@@ -15,6 +16,7 @@ import io.github.grpo4j.model.ParameterShape;
 import io.github.grpo4j.model.RotaryTable;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.Function;
 
 /**
  * The model that the policy is held close to: the one the run began with, whatever checkpoint it went on from, unless it is refreshed. Its
@@ -79,6 +81,12 @@ public final class ReferencePolicy implements AutoCloseable {
     weights.bring();
     writer.accept(weights.present());
     weights.keep();
+  }
+
+  /** Features by the frozen model, which has as many layers as the policy. */
+  float[][] features(Function<HiddenStates, float[][]> request) {
+    weights.bring();
+    return request.apply(pass.hiddenStates());
   }
 
   @Override

@@ -6,8 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.grpo4j.backend.DType;
-import io.github.grpo4j.grpo.credit.AdvantageEstimator;
 import io.github.grpo4j.grpo.credit.StandardDeviation;
+import io.github.grpo4j.grpo.credit.advantage.BatchNormalized;
 import io.github.grpo4j.grpo.loss.KlPenalty;
 import io.github.grpo4j.grpo.loss.aggregation.Constant;
 import io.github.grpo4j.grpo.loss.aggregation.SequenceMean;
@@ -182,7 +182,7 @@ class ConfigLoaderTest {
     assertEquals(new Constant(), config.grpo().aggregation());
     assertEquals(new K2(0.1, false, KlPenalty.Where.LOSS), config.grpo().kl());
     assertEquals(new PpoClip(0.2, 0.28), config.grpo().surrogate());
-    assertEquals(new AdvantageEstimator.BatchNormalized(StandardDeviation.SAMPLE, 1e-4), config.grpo().advantage());
+    assertEquals(new BatchNormalized(StandardDeviation.SAMPLE, 1e-4), config.grpo().advantage());
     for (RewardOptions.Kind kind : RewardOptions.Kind.values()) {
       assertTrue(new RewardOptions(kind, 0.1).function() != null);
     }

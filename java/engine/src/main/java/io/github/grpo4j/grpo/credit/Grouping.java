@@ -1,9 +1,16 @@
 package io.github.grpo4j.grpo.credit;
 
-/** Which episodes are compared with each other. */
+import java.util.Map;
+
+/**
+ * Which episodes are compared with each other. Kinds are listed in {@code grouping.Groupings}; implementations are records whose
+ * components are their configuration.
+ */
 public interface Grouping {
   /**
-   * Index of the statistics group of each episode {@code [N]}, from 0 without gaps. Episodes of different questions never share one.
+   * Episodes of different questions are never compared.
+   *
+   * @param metrics takes what the grouping reports, by name
    */
-  int[] groups(RewardTable rewards);
+  StatisticsGroups groups(RewardTable rewards, Map<String, Double> metrics);
 }

@@ -6,7 +6,7 @@ package io.github.grpo4j.grpo.credit;
  */
 public record RewardStatistics(double mean, double std) {
   public static RewardStatistics of(double[] rewards) {
-    Spread spread = Spread.of(rewards, StandardDeviation.SAMPLE);
-    return new RewardStatistics(spread.mean(), spread.std());
+    Moments moments = Moments.of(rewards, StandardDeviation.SAMPLE);
+    return new RewardStatistics(moments.mean(), moments.std());
   }
 }

@@ -16,6 +16,7 @@ import java.util.List;
  * @param weights of the parts in the total {@code [F]}
  * @param correct strict accuracy of each episode {@code [N]}, 0 or 1: what difficulty is measured by, whatever the rewards
  * @param tokens completion tokens of each episode {@code [N]}
+ * @param maxTokens length limit of a completion
  * @param finished whether each episode ended by itself {@code [N]}
  * @param masked episodes whose tokens are in no loss and no normaliser {@code [N]}
  */
@@ -27,12 +28,14 @@ public record RewardTable(
     double[] weights,
     double[] correct,
     int[] tokens,
+    int maxTokens,
     boolean[] finished,
     boolean[] masked) {
   public RewardTable {
     names = List.copyOf(names);
     int n = group.length;
-    if (problem.length != n || parts.length != n || correct.length != n || tokens.length != n || finished.length != n || masked.length != n) {
+    if (problem.length != n || parts.length != n || correct.length != n || tokens.length != n || finished.length != n
+        || masked.length != n) {
       throw new IllegalArgumentException("columns of different lengths for " + n + " episodes");
     }
     for (int i = 0; i < n; i++) {
@@ -56,7 +59,7 @@ public record RewardTable(
     boolean[] finished = new boolean[n];
     Arrays.fill(finished, true);
     double[][] parts = Arrays.stream(reward).mapToObj(r -> new double[] {r}).toArray(double[][]::new);
-    return new RewardTable(group, group, List.of("reward"), parts, new double[] {1}, reward.clone(), ones, finished, new boolean[n]);
+    return new RewardTable(group, group, List.of("reward"), parts, new double[] {1}, reward.clone(), ones, 1, finished, new boolean[n]);
   }
 
   public int episodes() {
@@ -79,9 +82,33 @@ public record RewardTable(
           scored = true;
         }
       }
-      totals[i] = scored ? totals[i] : Double.NaN;
+      totals[i] = scored && Double.isFinite(totals[i]) ? totals[i] : Double.NaN;
     }
     return totals;
+  }
+
+  /** Whether each episode has no reward {@code [N]}: no part of it is a finite number. */
+  public boolean[] unscored() {
+    double[] totals = totals();
+    boolean[] unscored = new boolean[totals.length];
+    for (int i = 0; i < totals.length; i++) {
+      unscored[i] = Double.isNaN(totals[i]);
+    }
+    return unscored;
+  }
+
+  /** Throws if a question has one completion: its mean is its reward, so nothing could be learnt from it. */
+  void requireGroups() {
+    int[] sizes = new int[groups()];
+    for (int g : group) {
+      sizes[g]++;
+    }
+    for (int g = 0; g < sizes.length; g++) {
+      if (sizes[g] == 1) {
+        throw new IllegalArgumentException("question " + g + " has a single completion, and its advantage would always be 0;"
+            + " set rollout.answers_per_question to 2 or more");
+      }
+    }
   }
 
   /** One part of all episodes {@code [N]}; NaN where it does not apply. */
@@ -91,7 +118,7 @@ public record RewardTable(
 
   /** The same episodes with other values of the same parts. */
   public RewardTable withParts(double[][] values) {
-    return new RewardTable(group, problem, names, values, weights, correct, tokens, finished, masked);
+    return new RewardTable(group, problem, names, values, weights, correct, tokens, maxTokens, finished, masked);
   }
 
   /** The same episodes with one more part. */
@@ -105,11 +132,25 @@ public record RewardTable(
     moreWeights[weights.length] = weight;
     List<String> moreNames = new ArrayList<>(names);
     moreNames.add(name);
-    return new RewardTable(group, problem, moreNames, more, moreWeights, correct, tokens, finished, masked);
+    return new RewardTable(group, problem, moreNames, more, moreWeights, correct, tokens, maxTokens, finished, masked);
+  }
+
+  /** The same episodes, some of which lose their rewards and leave the loss: as if they had never been sampled. */
+  public RewardTable without(boolean[] out) {
+    double[][] left = parts.clone();
+    boolean[] outOfLoss = masked.clone();
+    for (int i = 0; i < out.length; i++) {
+      if (out[i]) {
+        left[i] = new double[weights.length];
+        Arrays.fill(left[i], Double.NaN);
+        outOfLoss[i] = true;
+      }
+    }
+    return withParts(left).withMasked(outOfLoss);
   }
 
   /** The same rewards with other episodes out of the loss. */
   public RewardTable withMasked(boolean[] out) {
-    return new RewardTable(group, problem, names, parts, weights, correct, tokens, finished, out);
+    return new RewardTable(group, problem, names, parts, weights, correct, tokens, maxTokens, finished, out);
   }
 }

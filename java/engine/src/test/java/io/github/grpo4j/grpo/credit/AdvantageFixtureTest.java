@@ -3,10 +3,16 @@ package io.github.grpo4j.grpo.credit;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.grpo4j.grpo.credit.advantage.BatchNormalized;
+import io.github.grpo4j.grpo.credit.advantage.GroupNormalized;
+import io.github.grpo4j.grpo.credit.advantage.MeanCentred;
+import io.github.grpo4j.grpo.credit.advantage.NormalizedThenSummed;
 import io.github.grpo4j.model.safetensors.SafetensorsFile;
 import io.github.grpo4j.testing.Accuracy;
 import io.github.grpo4j.testing.Fixtures;
 import java.io.IOException;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -16,10 +22,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Tag("fixtures")
 class AdvantageFixtureTest {
   private static final Map<String, AdvantageEstimator> ESTIMATORS = Map.of(
-      "group", new AdvantageEstimator.GroupNormalized(StandardDeviation.SAMPLE, 1e-4),
-      "batch", new AdvantageEstimator.BatchNormalized(StandardDeviation.SAMPLE, 1e-4),
-      "none", new AdvantageEstimator.MeanCentred(),
-      "normalize_then_sum", new AdvantageEstimator.NormalizedThenSummed(StandardDeviation.SAMPLE, 1e-4));
+      "group", new GroupNormalized(StandardDeviation.SAMPLE, 1e-4),
+      "batch", new BatchNormalized(StandardDeviation.SAMPLE, 1e-4),
+      "none", new MeanCentred(),
+      "normalize_then_sum", new NormalizedThenSummed(StandardDeviation.SAMPLE, 1e-4));
 
   @ParameterizedTest
   @ValueSource(strings = {"group", "batch", "none", "normalize_then_sum"})
@@ -31,8 +37,8 @@ class AdvantageFixtureTest {
   }
 
   private static void check(String mode, JsonNode json, SafetensorsFile tensors) throws IOException {
-    GroupedRewards rewards = rewards(tensors, json.get("group_size").asInt());
-    Advantages advantages = ESTIMATORS.get(mode).estimate(rewards);
+    RewardTable rewards = rewards(tensors, json.get("group_size").asInt());
+    Advantages advantages = ESTIMATORS.get(mode).estimate(rewards, StatisticsGroups.by(rewards.group()));
     Accuracy.assertMaxAbs("advantages", tensors.doubles(mode + ".advantages"), advantages.values(), 1e-5);
     JsonNode metrics = json.get("metrics").get(mode);
     assertEquals(metrics.get("frac_reward_zero_std").asDouble(), advantages.fractionZeroStd(), 1e-6);
@@ -46,16 +52,27 @@ class AdvantageFixtureTest {
     }
   }
 
-  private static GroupedRewards rewards(SafetensorsFile tensors, int groupSize) throws IOException {
+  private static RewardTable rewards(SafetensorsFile tensors, int groupSize) throws IOException {
     double[] flat = tensors.doubles("rewards");
     int episodes = Math.toIntExact(tensors.info("rewards").shape()[0]);
     int functions = Math.toIntExact(tensors.info("rewards").shape()[1]);
-    double[][] rewards = new double[episodes][functions];
     int[] group = new int[episodes];
-    for (int i = 0; i < episodes; i++) {
-      group[i] = i / groupSize;
-      System.arraycopy(flat, i * functions, rewards[i], 0, functions);
+    Arrays.setAll(group, i -> i / groupSize);
+    double[] weights = tensors.doubles("weights");
+    RewardTable table = RewardTable.of(group, new double[episodes]);
+    for (int f = 0; f < functions; f++) {
+      double[] column = new double[episodes];
+      for (int i = 0; i < episodes; i++) {
+        column[i] = flat[i * functions + f];
+      }
+      table = f == 0 ? ofOnePart(table, weights[0], column) : table.withPart("f" + (f + 1), weights[f], column);
     }
-    return new GroupedRewards(group, rewards, tensors.doubles("weights"));
+    return table;
+  }
+
+  private static RewardTable ofOnePart(RewardTable like, double weight, double[] column) {
+    double[][] parts = Arrays.stream(column).mapToObj(value -> new double[] {value}).toArray(double[][]::new);
+    return new RewardTable(like.group(), like.problem(), List.of("f1"), parts, new double[] {weight}, like.correct(), like.tokens(),
+        like.maxTokens(), like.finished(), like.masked());
   }
 }

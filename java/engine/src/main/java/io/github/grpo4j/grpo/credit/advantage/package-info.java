@@ -1,0 +1,2 @@
+/** What a comparison of rewards gives. */
+package io.github.grpo4j.grpo.credit.advantage;
