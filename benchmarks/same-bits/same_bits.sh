@@ -24,15 +24,24 @@ build() { # commit or jar -> path of a jar
 old=$(build "$1")
 new=$(build "$2")
 
+# The default run, in the flat keys that every version understands.
+cat >"$work/config.yaml" <<'END'
+model: {path: "builtin:tiny"}
+data: {kind: synthetic, max_prompt_tokens: 96, eval_limit: 40}
+prompt: {chat: false, system: "", user: "{question}\n", response_prefix: ""}
+rollout: {questions_per_step: 32, answers_per_question: 8, max_new_tokens: 30}
+reward: {kind: gsm8k}
+optimizer: {learning_rate: 4.0e-4, betas: [0.9, 0.99], schedule: linear, warmup_steps: 5, min_lr_ratio: 0.1}
+training: {max_steps: 12, eval_interval: 6, eval_samples: 2, checkpoint_interval: 0}
+END
+
 run() { # jar folder assignments...
   local jar=$1 folder=$2; shift 2
   java -Xmx2g -XX:+UseSerialGC -Dorg.bytedeco.javacpp.maxBytes=0 -Dorg.bytedeco.javacpp.maxPhysicalBytes=0 -jar "$jar" \
-    train --config "$root/config.yaml" --json --run-dir "$folder" --resume never --set training.max_steps=12 --set training.eval_interval=6 \
-    --set data.eval_limit=40 --set training.checkpoint_interval=0 --set backend.device=cpu "$@" >"$folder.log" 2>&1 \
+    train --config "$work/config.yaml" --json --run-dir "$folder" --resume never --set backend.device=cpu "$@" >"$folder.log" 2>&1 \
     || { tail -n 3 "$folder.log" >&2; return 1; }
 }
 
-# The keys are the flat names, which every version understands.
 configurations=(
   "f32"
   "bf16 --set model.dtype=bf16"

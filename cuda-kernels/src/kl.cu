@@ -21,7 +21,7 @@ __device__ __forceinline__ float row_kl(const float* x, const float* y, int voca
 #pragma unroll
     for (int u = 0; u < kAhead; u++) {
       const int column = at + u * kWarp * V;
-      if (!G4_GUARD(column < region.end)) break;
+      if (column >= region.end) break;  // x is -infinity there and adds nothing, but y must not be read
       const Floats<V> b = load_pack<V>(y + column);
 #pragma unroll
       for (int k = 0; k < V; k++) {

@@ -192,7 +192,8 @@ void test_logprob(g4_stream s, const std::string& name) {
         for (int64_t v = 0; v < vocab; v++) d_by_kl[i * vocab + v] = p.p[v] > 0 ? d_kl.floats()[i] * inv * p.p[v] * (difference(v) - divergence) : 0;
       }
       if (rows > 2) check(kl.floats()[2] == 0.0f, what + ": equal rows have no divergence");
-      near(without_first(by_kl.get()), without_first(d_by_kl), rows == 1 ? 1e-3 : 2e-6, what + " gradient by kl");
+      // t, u and the shift are fp32 numbers of up to 30, so their difference has an error of three half ulps, 3e-6.
+      near(without_first(by_kl.get()), without_first(d_by_kl), rows == 1 ? 1e-3 : 5e-6, what + " gradient by kl");
 
       // The policy loss: the same statistics to the bit; with LINEAR the same gradient; rows of weight 0 stay out of it.
       Tensor g3(x), weights(d_lp), lp3(rows), h3(rows), d3(rows);

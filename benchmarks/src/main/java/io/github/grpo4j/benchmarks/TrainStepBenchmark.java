@@ -2,14 +2,13 @@ package io.github.grpo4j.benchmarks;
 
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.DType;
-import io.github.grpo4j.backend.TokenLoss;
 import io.github.grpo4j.model.CausalLm;
 import io.github.grpo4j.model.Gradients;
-import io.github.grpo4j.model.LossHead.Inputs;
 import io.github.grpo4j.model.ModelWeights;
 import io.github.grpo4j.model.RandomWeights;
 import io.github.grpo4j.optim.AdamW;
 import io.github.grpo4j.update.GradientPass;
+import io.github.grpo4j.update.LinearLoss;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -56,6 +55,7 @@ public class TrainStepBenchmark {
   private AdamW optimizer;
   private GradientPass pass;
   private List<GradientPass.Sample> samples;
+  private float[] dLogprob;
 
   @Setup(Level.Trial)
   public void open() {
@@ -70,10 +70,10 @@ public class TrainStepBenchmark {
       int[] ids = new int[TOKENS];
       int offset = s;
       Arrays.setAll(ids, t -> (t * 31 + offset) % shape.config().vocabSize());
-      float[] weight = new float[TOKENS - PROMPT_TOKENS];
-      Arrays.fill(weight, -1f / (SEQUENCES * weight.length));
-      samples.add(new GradientPass.Sample(ids, PROMPT_TOKENS, Inputs.linear(weight)));
+      samples.add(new GradientPass.Sample(ids, PROMPT_TOKENS));
     }
+    dLogprob = new float[SEQUENCES * (TOKENS - PROMPT_TOKENS)];
+    Arrays.fill(dLogprob, -1f / dLogprob.length);
   }
 
   @TearDown(Level.Trial)
@@ -89,7 +89,7 @@ public class TrainStepBenchmark {
   @Benchmark
   public AdamW.StepResult trainStep() {
     gradients.zero();
-    pass.backward(samples, TokenLoss.LINEAR, 1, gradients);
+    pass.backward(samples, new LinearLoss(backend, dLogprob, 1), gradients);
     AdamW.StepResult result = optimizer.step(gradients, 1e-6);
     backend.synchronize();
     return result;

@@ -64,7 +64,9 @@ final class RolloutUpdate {
 
     private void combine() {
       metrics.putAll(LossMetrics.combined(losses));
-      metrics.put(Metrics.GRAD_NORM, gradNorms / Math.max(1, losses.size()));
+      if (!losses.isEmpty()) {
+        metrics.put(Metrics.GRAD_NORM, gradNorms / losses.size());
+      }
       metrics.putAll(ofFirst);
     }
 
@@ -115,7 +117,7 @@ final class RolloutUpdate {
       int from = (int) ((long) questions * u / updates) * answers;
       int to = (int) ((long) questions * (u + 1) / updates) * answers;
       double rate = schedule.at(optimizerSteps + u);
-      updated.add(update.step(experience.part(from, to), rate, u == 0 && !config.rescoresRollout()), rate);
+      updated.add(update.step(experience.part(from, to), rate, updated.losses.isEmpty() && !config.rescoresRollout()), rate);
     }
     updated.combine();
     if (reference != null && config.grpo().referenceRefresh().isDue(optimizerSteps, optimizerSteps + updates)) {
