@@ -12,6 +12,7 @@ import io.github.grpo4j.model.ModelDirectory;
 import io.github.grpo4j.optim.LearningRateSchedule;
 import io.github.grpo4j.optim.LossScaler;
 import io.github.grpo4j.run.CheckpointContents;
+import io.github.grpo4j.run.CheckpointPart;
 import io.github.grpo4j.run.ModelLocation;
 import io.github.grpo4j.run.RunDirectory;
 import io.github.grpo4j.run.RunKind;
@@ -79,9 +80,10 @@ public final class Trainer implements AutoCloseable {
           inputs, builder.scorer(inputs), problems.longest() + config.rollout().maxNewTokens(), config.episodesPerStep()));
       RunAssembly.Learner learner = assembly.learner(config.optimizer());
       this.scaler = learner.scaler();
-      this.step = step(assembly, learner, builder.partWeights());
+      ReferencePolicy reference = config.needsReference() ? assembly.reference(learner) : null;
+      this.step = step(assembly, learner, reference, builder.partWeights());
       CheckpointContents contents = new CheckpointContents(session.state(), learner.optimizer(),
-          StepStates.of(order, scaler.isUsed() ? scaler : null), List.of());
+          StepStates.of(order, scaler.isUsed() ? scaler : null), parts(reference));
       RunState state = directory.resume(RunKind.TRAIN, config, contents, data.sha256());
       this.trackers = resources.own(
           new Trackers(JsonlTracker.resume(directory.path(), state.trackerOffsets()), builder.trackers(), listener::warning));
@@ -111,11 +113,17 @@ public final class Trainer implements AutoCloseable {
     return config.training().maxSteps() > 0 ? Math.min(planned, config.training().maxSteps()) : planned;
   }
 
-  private TrainingStep step(RunAssembly assembly, RunAssembly.Learner learner, Map<String, Double> partWeights) {
+  private List<CheckpointPart> parts(ReferencePolicy reference) {
+    boolean follows = reference != null && config.grpo().referenceRefresh().changes();
+    return follows ? List.of(new ReferencePart(reference, session.state())) : List.of();
+  }
+
+  /** @param reference null where no stage needs one */
+  private TrainingStep step(
+      RunAssembly assembly, RunAssembly.Learner learner, ReferencePolicy reference, Map<String, Double> partWeights) {
     PolicyUpdate update = new PolicyUpdate(
         learner.pass(), learner.gradients(), learner.optimizer(), learner.scaler(), config.loss(), (float) config.logprobTemperature(),
         config.rollout().maxNewTokens());
-    ReferencePolicy reference = config.needsReference() ? assembly.reference(learner) : null;
     update.runBeside(config.loss().needsExactKl() ? reference : null);
     LearningRateSchedule schedule =
         config.optimizer().schedule((long) totalSteps(config, order) * config.grpo().updatesPerRollout());
