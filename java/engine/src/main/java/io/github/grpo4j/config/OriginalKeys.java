@@ -13,7 +13,7 @@ import java.util.function.Function;
 /**
  * Keys of GRPO-Zero and of its GSM8K descendants that are no other names of single options: switches that choose a technique, the
  * numbers that belong to it, sizes in other units, and keys of services. What a switch turns on is our version of the technique, with the
- * original's numbers and without its defects (docs/original-keys.md).
+ * original's numbers and without its defects (docs/config.md).
  */
 final class OriginalKeys {
   private static final String WANDB = "wandb";
