@@ -9,6 +9,7 @@ public final class AdvantageEstimators {
       .with("group", new GroupNormalized())
       .with("batch", new BatchNormalized())
       .with("none", new MeanCentred())
+      .with("rloo", new LeaveOneOut())
       .with("normalize_then_sum", new NormalizedThenSummed());
 
   private AdvantageEstimators() {}
