@@ -21,16 +21,14 @@ class PackageFloorsTest {
       .layer("5: config, update, track").definedBy(packages("config", "update", "track"))
       .layer("5: run, session, memory, eval").definedBy(packages("run", "session", "memory", "eval"))
       .layer("6: train").definedBy(packages("train"))
-      .layer("7: bench").definedBy(packages("bench"))
       .whereLayer("1: backend, text, data").mayNotAccessAnyLayer()
       .whereLayer("2: model, episode").mayOnlyAccessLayers("1: backend, text, data")
       .whereLayer("3: rollout, optim, reward").mayOnlyAccessLayers("1: backend, text, data", "2: model, episode")
       .whereLayer("4: grpo, curriculum").mayOnlyAccessLayers("1: backend, text, data", "2: model, episode", "3: rollout, optim, reward")
       .whereLayer("5: config, update, track").mayOnlyAccessLayers(
           "1: backend, text, data", "2: model, episode", "3: rollout, optim, reward", "4: grpo, curriculum")
-      .whereLayer("5: run, session, memory, eval").mayOnlyBeAccessedByLayers("6: train", "7: bench")
-      .whereLayer("6: train").mayOnlyBeAccessedByLayers("7: bench")
-      .whereLayer("7: bench").mayNotBeAccessedByAnyLayer();
+      .whereLayer("5: run, session, memory, eval").mayOnlyBeAccessedByLayers("6: train")
+      .whereLayer("6: train").mayNotBeAccessedByAnyLayer();
 
   /** Every package by itself, sub-packages included: what stands below knows nothing of what is built on it. */
   @ArchTest

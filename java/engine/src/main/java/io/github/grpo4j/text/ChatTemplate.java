@@ -1,8 +1,8 @@
 package io.github.grpo4j.text;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.github.grpo4j.text.jinja.JinjaException;
-import io.github.grpo4j.text.jinja.JinjaTemplate;
+import io.github.grpo4j.jinja.JinjaException;
+import io.github.grpo4j.jinja.JinjaTemplate;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -20,7 +20,7 @@ import java.util.Optional;
  * // <|im_start|>system … <|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n
  * }</pre>
  *
- * <p>The template is a program from an untrusted source and runs in a sandbox, see {@link io.github.grpo4j.text.jinja}. Threads
+ * <p>The template is a program from an untrusted source and runs in a sandbox, see {@link io.github.grpo4j.jinja}. Threads
  * may share a ChatTemplate.
  */
 public final class ChatTemplate {
