@@ -49,7 +49,7 @@ public final class Generator implements AutoCloseable {
             + " tokens (" + needed + " blocks); raise rollout.kv_cache_mb or lower rollout.max_new_tokens");
       }
       if (maxRows < 1) {
-        throw new IllegalArgumentException("rollout.max_rows is " + maxRows + "; it must be at least 1");
+        throw new IllegalArgumentException("rollout.max_batch is " + maxRows + "; it must be at least 1");
       }
     }
 
@@ -102,7 +102,7 @@ public final class Generator implements AutoCloseable {
     this.maxBlocks = KvCache.blocksFor(limits.maxSequenceTokens());
     this.cache = new KvCache(backend, model.config(), model.weights().dtype(), limits.kvBlocks());
     this.allocator = new BlockAllocator(limits.kvBlocks());
-    this.arena = new Arena(backend, workingBytes(model.config(), model.weights().dtype(), limits), "rollout", "rollout.max_rows");
+    this.arena = new Arena(backend, workingBytes(model.config(), model.weights().dtype(), limits), "rollout", "rollout.max_batch");
     this.steps = new DecodeSteps(model, cache, arena, replay, limits.maxRows(), limits.maxSequenceTokens());
     this.working = arena.mark();
   }

@@ -25,7 +25,7 @@ public record PromptTemplate(PromptStyle style, String system, String user, Stri
       throw new IllegalArgumentException("prompt.user must contain " + QUESTION + " where the question goes; it is \"" + user + "\"");
     }
     if (style == PromptStyle.PLAIN && !system.isEmpty()) {
-      throw new IllegalArgumentException("prompt.system needs prompt.style chat; a plain prompt has no system message");
+      throw new IllegalArgumentException("prompt.system needs prompt.chat true; a plain prompt has no system message");
     }
   }
 

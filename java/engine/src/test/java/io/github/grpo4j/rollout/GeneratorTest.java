@@ -183,7 +183,7 @@ class GeneratorTest {
     refused("prompt of problem 3", "empty", () -> new RolloutRequest(3, new int[0], 1));
     refused("0 answers", "problem 3", () -> new RolloutRequest(3, new int[1], 0));
     refused("kv_cache_mb", "blocks", () -> new Limits(1, MAX_TOKENS, KvCache.blocksFor(MAX_TOKENS), 64));
-    refused("max_rows", "0", () -> new Limits(0, MAX_TOKENS, 100, 64));
+    refused("rollout.max_batch", "0", () -> new Limits(0, MAX_TOKENS, 100, 64));
     refused("257 tokens", "opened for 256", () -> generator(Limits.of(1, 257)));
     refused("max_new_tokens", "0", () -> SamplingParams.greedy(0));
   }
