@@ -13,13 +13,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import javax.tools.ToolProvider;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What the documentation shows is so: its program compiles, its links lead somewhere, its keys exist. */
+/** What the documentation shows is so: its program compiles, its links lead somewhere, its keys exist; and no package is without any. */
 class ReadmeTest {
   private static final Path ROOT = Path.of(System.getProperty("grpo4j.root", "../.."));
   private static final Pattern LINK = Pattern.compile("\\]\\(([^)#]+)(#[^)]*)?\\)");
@@ -42,7 +43,9 @@ class ReadmeTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"README.md", "docs/cli.md", "docs/config.md", "docs/design.md", "docs/models.md", "docs/benchmarks/gpu.md"})
+  @ValueSource(strings = {
+      "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/cli.md", "docs/config.md", "docs/curriculum.md", "docs/design.md",
+      "docs/extending.md", "docs/models.md", "docs/techniques.md", "docs/benchmarks/gpu.md"})
   void linksAndKeysExist(String name) throws IOException {
     Path file = ROOT.resolve(name);
     String text = Files.readString(file);
@@ -52,5 +55,15 @@ class ReadmeTest {
     ASSIGNMENT.matcher(text).results().map(set -> set.group(1)).filter(key -> !ConfigLoader.options().contains(key)).forEach(missing::add);
     assertEquals(List.of(), missing);
     assertFalse(text.isBlank());
+  }
+
+  @Test
+  void everyPackageSaysWhatItIsFor() throws IOException {
+    try (Stream<Path> files = Files.walk(ROOT.resolve("java"))) {
+      List<Path> packages = files.filter(file -> file.toString().contains("/src/main/java/") && file.toString().endsWith(".java"))
+          .map(Path::getParent).distinct().toList();
+      assertTrue(packages.size() > 30, () -> "only " + packages);
+      assertEquals(List.of(), packages.stream().filter(folder -> !Files.exists(folder.resolve("package-info.java"))).toList());
+    }
   }
 }
