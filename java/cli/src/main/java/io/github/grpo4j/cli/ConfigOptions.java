@@ -19,7 +19,7 @@ final class ConfigOptions {
   @Option(names = "--set", paramLabel = "GROUP.KEY=VALUE", description = "Overrides a key of the configuration; may be repeated.")
   private List<String> assignments = new ArrayList<>();
 
-  @Option(names = "--preset", paramLabel = "NAME", description = "A published recipe below the configuration's own keys: ${COMPLETION-CANDIDATES}.",
+  @Option(names = "--preset", paramLabel = "NAME", description = "A published recipe, above the file and below --set: ${COMPLETION-CANDIDATES}.",
       completionCandidates = PresetNames.class)
   private String preset;
 

@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Reads a {@link RunConfig}: defaults, then the preset if one is named, then the file, then assignments of the command line; the last one
- * wins. Every mistake becomes a {@link ConfigException} that names the place, the option and what is allowed.
+ * Reads a {@link RunConfig}: defaults, then the file, then assignments of the command line; the last one wins. A preset that one of them
+ * names lies directly below its own keys. Every mistake becomes a {@link ConfigException} that names the place, the option and what is allowed.
  *
  * <pre>{@code
  * RunConfig config = ConfigLoader.load(Path.of("config.yaml"), List.of("training.max_steps=10"));
@@ -63,13 +63,13 @@ public final class ConfigLoader {
     Settings file = Settings.ofFile(schema, yaml, name);
     Settings commandLine = new Settings(schema);
     assignments.forEach(commandLine::readAssignment);
-    String preset = commandLine.preset() != null ? commandLine.preset() : file.preset();
     List<Settings> layers = new ArrayList<>();
-    if (preset != null) {
-      layers.add(Settings.ofFile(schema, Presets.yaml(preset), Presets.KEY + " " + preset));
+    for (Settings layer : List.of(file, commandLine)) {
+      if (layer.preset() != null) {
+        layers.add(Settings.ofFile(schema, Presets.yaml(layer.preset()), Presets.KEY + " " + layer.preset()));
+      }
+      layers.add(layer);
     }
-    layers.add(file);
-    layers.add(commandLine);
     Map<String, Setting> settings = Settings.merged(layers);
     JsonNode tree = ConfigJson.mapper().valueToTree(defaults);
     List<String> notes = OriginalKeys.resolve(settings, option -> valueOf(option, settings, tree));

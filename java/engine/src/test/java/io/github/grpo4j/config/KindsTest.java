@@ -129,6 +129,14 @@ class KindsTest {
   }
 
   @Test
+  void aPresetOfTheCommandLineLiesAboveTheFile() {
+    GrpoOptions grpo = grpo("grpo: {overlong: keep, entropy_coef: 0.01}", "preset=original_all", "grpo.weighting=focal");
+    assertEquals("DropTruncated", grpo.overlong().getClass().getSimpleName());
+    assertEquals("Focal", grpo.weighting().getClass().getSimpleName());
+    assertEquals(0.01, grpo.entropyCoef(), "what the preset says nothing of stays");
+  }
+
+  @Test
   void everyValueKnowsWhereItComesFrom() {
     LoadedConfig loaded = ConfigLoader.read("preset: dr_grpo\ngrpo:\n  clip_high: 0.28\n", "c.yaml", List.of("training.seed=7"));
     assertEquals("c.yaml:3", loaded.origins().get("grpo.surrogate.high"));
