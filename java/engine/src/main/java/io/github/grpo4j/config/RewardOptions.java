@@ -1,7 +1,7 @@
 package io.github.grpo4j.config;
 
-import io.github.grpo4j.options.Check;
 import io.github.grpo4j.episode.Reward;
+import io.github.grpo4j.options.Check;
 import io.github.grpo4j.reward.OriginalRewards;
 import io.github.grpo4j.reward.RewardFunction;
 import io.github.grpo4j.reward.RewardFunctions;

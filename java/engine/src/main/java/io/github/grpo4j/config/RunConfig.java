@@ -4,8 +4,8 @@ import io.github.grpo4j.backend.AttentionKernels;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.grpo.credit.CreditPipeline;
 import io.github.grpo4j.grpo.loss.LossPipeline;
-import io.github.grpo4j.options.Check;
 import io.github.grpo4j.optim.LossScaler;
+import io.github.grpo4j.options.Check;
 
 /**
  * All options of a run, resolved: no key is missing any more.

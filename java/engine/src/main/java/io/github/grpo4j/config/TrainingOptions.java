@@ -1,7 +1,7 @@
 package io.github.grpo4j.config;
 
-import io.github.grpo4j.options.Check;
 import io.github.grpo4j.optim.LossScaler;
+import io.github.grpo4j.options.Check;
 import io.github.grpo4j.track.TrackerFactory;
 import java.util.List;
 

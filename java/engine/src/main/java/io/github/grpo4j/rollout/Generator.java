@@ -5,7 +5,6 @@ import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.Replay;
 import io.github.grpo4j.backend.SamplingSettings;
-import io.github.grpo4j.backend.Tensor;
 import io.github.grpo4j.episode.Episode;
 import io.github.grpo4j.episode.FinishReason;
 import io.github.grpo4j.model.BlockAllocator;

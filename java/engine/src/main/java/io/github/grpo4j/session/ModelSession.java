@@ -4,7 +4,6 @@ import io.github.grpo4j.backend.AttentionKernels;
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.BackendException;
 import io.github.grpo4j.backend.DType;
-import io.github.grpo4j.backend.DeviceKind;
 import io.github.grpo4j.backend.cpu.CpuBackend;
 import io.github.grpo4j.backend.cuda.CudaBackend;
 import io.github.grpo4j.backend.cuda.CudaInstallation;

@@ -9,8 +9,8 @@ import io.github.grpo4j.rollout.Generator;
 import io.github.grpo4j.rollout.RolloutRequest;
 import io.github.grpo4j.rollout.RolloutStats;
 import io.github.grpo4j.train.TrainingListener.Phase;
-import java.util.Arrays;
 import io.github.grpo4j.update.StepEvidence;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
 

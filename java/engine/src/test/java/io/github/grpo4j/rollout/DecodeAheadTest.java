@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.Replay;
 import io.github.grpo4j.episode.Episode;
 import io.github.grpo4j.episode.FinishReason;

@@ -1,6 +1,5 @@
 package io.github.grpo4j.backend.cpu;
 
-import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.Readback;
 import io.github.grpo4j.backend.Tensor;
 import io.github.grpo4j.backend.kernel.HostMemory;

@@ -2,7 +2,6 @@ package io.github.grpo4j.backend.cuda.runtime;
 
 import static org.bytedeco.cuda.global.cudart.cudaStreamCaptureModeThreadLocal;
 
-import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.Replay;
 import java.util.HashSet;
 import java.util.Iterator;

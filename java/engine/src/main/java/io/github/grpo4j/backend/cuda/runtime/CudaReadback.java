@@ -2,7 +2,6 @@ package io.github.grpo4j.backend.cuda.runtime;
 
 import static org.bytedeco.cuda.global.cudart.cudaEventDisableTiming;
 
-import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.Readback;
 import io.github.grpo4j.backend.Tensor;
 import io.github.grpo4j.backend.kernel.HostMemory;
