@@ -117,16 +117,18 @@ inline void kl_cases(std::vector<Case>& cases, int64_t rows, int64_t vocab, floa
   Doubles y = normal(rows * vocab);
   for (int64_t v = 0; v < vocab && rows > 2; v++) y[2 * vocab + v] = in.x[2 * vocab + v];
   const Tensor ref(y, G4_F32);
+  y = ref.get();  // rounded
   Doubles d_kl = normal(rows), kl, d_by_kl;
   if (rows > 3) d_kl[3] = 0;
   const Tensor d_of_kl(d_kl, G4_F32);
+  d_kl = d_of_kl.get();
   for (int64_t i = 0; i < rows; i++) {
-    const RowReference p = softmax_row(&in.x[i * vocab], vocab, 0, inv), r = softmax_row(&ref.get()[i * vocab], vocab, 0, inv);
+    const RowReference p = softmax_row(&in.x[i * vocab], vocab, 0, inv), r = softmax_row(&y[i * vocab], vocab, 0, inv);
     double divergence = 0;
-    const auto difference = [&](int64_t v) { return (in.x[i * vocab + v] - ref.get()[i * vocab + v]) * inv - (p.lse - r.lse); };
+    const auto difference = [&](int64_t v) { return (in.x[i * vocab + v] - y[i * vocab + v]) * inv - (p.lse - r.lse); };
     for (int64_t v = 0; v < vocab; v++) divergence += p.p[v] > 0 ? p.p[v] * difference(v) : 0;
     kl.push_back(divergence);
-    for (int64_t v = 0; v < vocab; v++) d_by_kl.push_back(p.p[v] > 0 ? d_of_kl.get()[i] * inv * p.p[v] * (difference(v) - divergence) : 0);
+    for (int64_t v = 0; v < vocab; v++) d_by_kl.push_back(p.p[v] > 0 ? d_kl[i] * inv * p.p[v] * (difference(v) - divergence) : 0);
   }
   cases.push_back({logit_title("kl", rows, vocab), [=] {
     Outputs out;
