@@ -138,7 +138,7 @@ class AdvantageEstimatorTest {
   @Test
   void kindsAreFoundByName() {
     assertEquals(new GroupNormalized(), AdvantageEstimators.REGISTRY.find("group").orElseThrow());
-    assertEquals(List.of("group", "batch", "none", "normalize_then_sum"), AdvantageEstimators.REGISTRY.names());
+    assertTrue(AdvantageEstimators.REGISTRY.names().containsAll(List.of("group", "batch", "none", "normalize_then_sum")));
     String message = assertThrows(IllegalArgumentException.class, () -> new GroupNormalized(StandardDeviation.SAMPLE, 0)).getMessage();
     assertTrue(message.startsWith("eps is 0"), message);
   }
