@@ -37,17 +37,21 @@ class OpFixturesTest {
     return expected;
   }
 
-  /** @param floor name of the case's noise floors in 16-bit types */
+  /** @param floor name of the case's noise floors in 16-bit types, which begins with the name of its file */
   private static void check(OpCase c, String tag, CpuBackend.Isa limit, Map<String, NdArray> expected, String floor) {
     for (DType dtype : types(tag)) {
       try (TestDevice device = TestDevice.cpu(2, limit)) {
         Map<String, NdArray> results = c.run(device, dtype);
         c.check("with at most " + limit, dtype, expected, results);
         if (dtype != DType.F32) {
-          HalfNoiseFloor.check(floor, dtype, expected, results);
+          HalfNoiseFloor.check(fileOf(floor), floor, dtype, expected, results);
         }
       }
     }
+  }
+
+  private static String fileOf(String floor) {
+    return "ops/" + floor.split(" ")[0] + ".safetensors";
   }
 
   @OnEveryInstructionSet
@@ -81,7 +85,7 @@ class OpFixturesTest {
               checkRows(d + "." + result, positions, array(file, d + "." + result), results.get(result), dtype);
             }
             if (dtype != DType.F32) {
-              HalfNoiseFloor.check("rope " + d, dtype, c.expected(dtype), results);
+              HalfNoiseFloor.check(fileOf("rope"), "rope " + d, dtype, c.expected(dtype), results);
             }
           }
         }

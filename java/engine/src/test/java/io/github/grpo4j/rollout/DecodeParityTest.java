@@ -23,6 +23,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -55,13 +56,14 @@ class DecodeParityTest {
   void trainingForwardGivesTheStoredScores(String name, DType dtype) {
     try (OpenModel open = OpenModel.fixture(name, dtype, 2);
         GradientPass pass = new GradientPass(open.model(), 300, MAX_TOKENS, Recompute.NONE)) {
-      List<Episode> episodes = draw(open, requests(open, 3), Limits.of(64, MAX_TOKENS), PARAMS);
+      Set<Integer> eos = endOfSequence(open);
+      List<Episode> episodes = draw(open, requests(open, 3), eos, Limits.of(64, MAX_TOKENS), PARAMS);
       assertTrue(episodes.stream().anyMatch(Episode::finished), "some answers end by themselves");
       assertTrue(episodes.stream().anyMatch(episode -> episode.tokenIds().length == MAX_NEW), "some reach the limit");
       assertScores(pass, episodes, PARAMS.logprobTemperature());
 
       SamplingParams filtered = new SamplingParams(1.3f, 20, 0.9f, 0.02f, 1.1f, MAX_NEW);
-      assertScores(pass, draw(open, requests(open, 1), Limits.of(5, MAX_TOKENS), filtered), 1.3f);
+      assertScores(pass, draw(open, requests(open, 1), eos, Limits.of(5, MAX_TOKENS), filtered), 1.3f);
     }
   }
 
@@ -82,29 +84,34 @@ class DecodeParityTest {
   @MethodSource("models")
   void answersDoNotDependOnTheBatch(String name, DType dtype) {
     List<Episode> expected;
+    Set<Integer> eos;
     int oneSequence = KvCache.blocksFor(MAX_TOKENS) + 1;
     try (OpenModel open = OpenModel.fixture(name, dtype, 2)) {
       List<RolloutRequest> requests = requests(open, 3);
-      expected = draw(open, requests, Limits.of(64, MAX_TOKENS), PARAMS);
+      eos = endOfSequence(open);
+      expected = draw(open, requests, eos, Limits.of(64, MAX_TOKENS), PARAMS);
       for (Limits limits : List.of(
           Limits.of(1, MAX_TOKENS),
           Limits.of(3, MAX_TOKENS),
           new Limits(64, MAX_TOKENS, oneSequence, 1024),
           new Limits(7, MAX_TOKENS, 2 * oneSequence, 1),
           new Limits(64, 250, 100, 70))) {
-        assertSame(limits.toString(), expected, draw(open, requests, limits, PARAMS));
+        assertSame(limits.toString(), expected, draw(open, requests, eos, limits, PARAMS));
       }
       List<RolloutRequest> reversed = new ArrayList<>(requests);
       Collections.reverse(reversed);
-      assertSame("reversed", expected, draw(open, reversed, Limits.of(5, MAX_TOKENS), PARAMS));
-      assertSame("each alone", expected, requests.stream()
-          .flatMap(request -> draw(open, List.of(request), Limits.of(5, MAX_TOKENS), PARAMS).stream()).toList());
+      assertSame("reversed", expected, draw(open, reversed, eos, Limits.of(5, MAX_TOKENS), PARAMS));
+      List<Episode> alone = new ArrayList<>();
+      for (RolloutRequest request : requests) {
+        alone.addAll(draw(open, List.of(request), eos, Limits.of(5, MAX_TOKENS), PARAMS));
+      }
+      assertSame("each alone", expected, alone);
       List<Episode> fewer = draw(open, requests.stream()
-          .map(request -> new RolloutRequest(request.problem(), request.promptIds(), 1)).toList(), Limits.of(4, MAX_TOKENS), PARAMS);
+          .map(request -> new RolloutRequest(request.problem(), request.promptIds(), 1)).toList(), eos, Limits.of(4, MAX_TOKENS), PARAMS);
       assertSame("one answer each", expected.stream().filter(episode -> episode.answer() == 0).toList(), fewer);
     }
     try (OpenModel open = OpenModel.fixture(name, dtype, 1)) {
-      assertSame("one thread", expected, draw(open, requests(open, 3), Limits.of(16, MAX_TOKENS), PARAMS));
+      assertSame("one thread", expected, draw(open, requests(open, 3), eos, Limits.of(16, MAX_TOKENS), PARAMS));
     }
   }
 
@@ -137,15 +144,29 @@ class DecodeParityTest {
     return requests;
   }
 
-  /** Every so many tokens one ends an answer, so that lengths differ and places in the batch become free at all times. */
-  private static Generator generator(OpenModel open, Limits limits) {
-    int every = TestBackends.sized(32, 8);
-    Set<Integer> eos = IntStream.range(0, open.config().vocabSize()).filter(id -> id % every == 5).boxed().collect(Collectors.toSet());
-    return new Generator(open.model(), limits, eos, open.config().vocabSize(), Arrays::toString);
+  /**
+   * Tokens that end an answer: so many of those that the model samples that two thirds of the answers end by themselves, at any place, and
+   * the others reach the limit. Lengths differ then, and places in the batch become free at all times.
+   */
+  private static Set<Integer> endOfSequence(OpenModel open) {
+    List<Set<Integer>> unended = draw(open, requests(open, 3), Set.of(), Limits.of(64, MAX_TOKENS), PARAMS).stream()
+        .map(episode -> Arrays.stream(episode.tokenIds()).boxed().collect(Collectors.toSet())).collect(Collectors.toList());
+    int reachTheLimit = unended.size() / 3;
+    Set<Integer> eos = new TreeSet<>();
+    for (int id = 0; id < open.config().vocabSize(); id++) {
+      int candidate = id;
+      long ended = unended.stream().filter(ids -> ids.contains(candidate)).count();
+      if (ended > 0 && unended.size() - ended >= reachTheLimit) {
+        eos.add(id);
+        unended.removeIf(ids -> ids.contains(candidate));
+      }
+    }
+    return eos;
   }
 
-  private static List<Episode> draw(OpenModel open, List<RolloutRequest> requests, Limits limits, SamplingParams params) {
-    try (Generator generator = generator(open, limits)) {
+  private static List<Episode> draw(
+      OpenModel open, List<RolloutRequest> requests, Set<Integer> eos, Limits limits, SamplingParams params) {
+    try (Generator generator = new Generator(open.model(), limits, eos, open.config().vocabSize(), Arrays::toString)) {
       Rollout rollout = generator.generate(requests, params, SEED, STEP, RolloutListener.NONE);
       assertEquals(requests.stream().mapToInt(RolloutRequest::answers).sum(), rollout.episodes().size());
       assertFalse(rollout.stats().decodedRows() > rollout.stats().decodeSteps() * limits.maxRows());

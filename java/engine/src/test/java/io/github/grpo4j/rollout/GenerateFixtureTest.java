@@ -76,12 +76,14 @@ class GenerateFixtureTest {
   }
 
   private static List<Episode> generate(JsonNode golden, Set<Integer> eos, SamplingParams params) {
+    List<RolloutRequest> requests = new ArrayList<>();
+    int longest = 0;
+    for (JsonNode prompt : golden.path("prompts")) {
+      requests.add(new RolloutRequest(requests.size(), JSON.convertValue(prompt, int[].class), 1));
+      longest = Math.max(longest, prompt.size() + params.maxNewTokens());
+    }
     try (OpenModel open = OpenModel.fixture(golden.path("model").asText(), DType.F32, 2);
-        Generator generator = new Generator(open.model(), Generator.Limits.of(3, 128), eos, Integer.MAX_VALUE, ids -> "")) {
-      List<RolloutRequest> requests = new ArrayList<>();
-      for (JsonNode prompt : golden.path("prompts")) {
-        requests.add(new RolloutRequest(requests.size(), JSON.convertValue(prompt, int[].class), 1));
-      }
+        Generator generator = new Generator(open.model(), Generator.Limits.of(3, longest), eos, Integer.MAX_VALUE, ids -> "")) {
       return generator.generate(requests, params, 1, 0, RolloutListener.NONE).episodes();
     }
   }

@@ -51,7 +51,7 @@ public final class OpenModel implements AutoCloseable {
 
   /** A model folder of the golden values. */
   public static OpenModel fixture(String name, DType dtype, int threads) {
-    return load(Fixtures.path(name), dtype, threads, 256);
+    return load(Fixtures.path(name), dtype, threads, Fixtures.LONGEST_SEQUENCE);
   }
 
   public static OpenModel random(ModelConfig config, DType dtype, int threads, long seed) {

@@ -51,7 +51,7 @@ class TrainingFixtureTest {
   @ParameterizedTest
   @MethodSource("supervised")
   void supervisedStepsFollowTheReference(String name) throws IOException {
-    try (SafetensorsFile golden = Fixtures.open(name); Run run = new Run(golden)) {
+    try (SafetensorsFile golden = Fixtures.open(name); Run run = new Run(golden, OpenModel.sequences(golden))) {
       List<int[]> sequences = OpenModel.sequences(golden);
       int targets = sequences.stream().mapToInt(s -> s.length - 1).sum();
       List<Sample> samples = sequences.stream().map(sequence -> new Sample(sequence, 1)).toList();
@@ -77,7 +77,7 @@ class TrainingFixtureTest {
   @MethodSource("grpo")
   void grpoStepsFollowTheReference(String name) throws IOException {
     JsonNode json = Fixtures.json(name.replace(".safetensors", ".json"));
-    try (SafetensorsFile golden = Fixtures.open(name); Run run = new Run(golden)) {
+    try (SafetensorsFile golden = Fixtures.open(name); Run run = new Run(golden, sequences(episodes(golden)))) {
       JsonNode config = json.path("config");
       assertEquals("dapo", config.path("loss_type").asText(), "the loss below is that of this loss type");
       K3 kl = new K3(config.path("beta").asDouble(), config.path("use_bias_correction_kl").asBoolean(), KlPenalty.Where.LOSS);
@@ -91,8 +91,7 @@ class TrainingFixtureTest {
       double[] advantages = golden.doubles("advantages");
       for (int step = 0; step < json.path("iterations").size(); step++) {
         String what = name + " step " + step + " ";
-        List<Scores> scores = run.pass.score(
-            episodes.stream().map(StepTable::sampleOf).toList(), temperature);
+        List<Scores> scores = run.pass.score(episodes.stream().map(StepTable::sampleOf).toList(), temperature);
         for (int b = 0; b < scores.size(); b++) {
           int length = scores.get(b).logprob().length;
           assertMaxAbs(what + "logps", row(golden, "it" + step + ".logps", b, length), scores.get(b).logprob(), 1e-4);
@@ -133,6 +132,10 @@ class TrainingFixtureTest {
     return episodes;
   }
 
+  private static List<int[]> sequences(List<Episode> episodes) {
+    return episodes.stream().map(StepTable::sampleOf).map(Sample::ids).toList();
+  }
+
   private static int[] offsets(int[] lengths) {
     int[] offsets = new int[lengths.length + 1];
     for (int i = 0; i < lengths.length; i++) {
@@ -154,11 +157,11 @@ class TrainingFixtureTest {
     private final GradientPass pass;
     private final AdamW optimizer;
 
-    Run(SafetensorsFile golden) throws IOException {
+    Run(SafetensorsFile golden, List<int[]> sequences) throws IOException {
       info = info(golden);
       open = OpenModel.fixture(info.path("model").asText(), DType.F32, 2);
       gradients = new Gradients(open.backend(), open.weights());
-      pass = new GradientPass(open.model(), 40, 40, Recompute.LAYER);
+      pass = BackwardFixtureTest.inMicroBatches(open, sequences, Recompute.LAYER);
       optimizer = new AdamW(open.backend(), open.weights(), new AdamW.Settings(info.path("betas").get(0).asDouble(),
           info.path("betas").get(1).asDouble(), info.path("eps").asDouble(), info.path("weight_decay").asDouble(), true, clip()));
     }

@@ -11,6 +11,7 @@ import io.github.grpo4j.model.safetensors.SafetensorsFile;
 import io.github.grpo4j.testing.Accuracy;
 import io.github.grpo4j.testing.Fixtures;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -45,11 +46,24 @@ class AdvantageFixtureTest {
     RewardStatistics total = RewardStatistics.of(rewards.totals());
     assertEquals(metrics.get("reward").asDouble(), total.mean(), 1e-6);
     assertEquals(metrics.get("reward_std").asDouble(), total.std(), 1e-6);
-    for (int f = 0; f < rewards.weights().length; f++) {
+    List<String> names = functions(metrics);
+    assertEquals(rewards.weights().length, names.size(), () -> "reward functions " + names);
+    for (int f = 0; f < names.size(); f++) {
       RewardStatistics function = RewardStatistics.of(rewards.column(f));
-      assertEquals(metrics.get("rewards/f" + (f + 1) + "/mean").asDouble(), function.mean(), 1e-6);
-      assertEquals(metrics.get("rewards/f" + (f + 1) + "/std").asDouble(), function.std(), 1e-6);
+      assertEquals(metrics.get("rewards/" + names.get(f) + "/mean").asDouble(), function.mean(), 1e-6);
+      assertEquals(metrics.get("rewards/" + names.get(f) + "/std").asDouble(), function.std(), 1e-6);
     }
+  }
+
+  /** Names of the reward functions, in the order of their columns. */
+  private static List<String> functions(JsonNode metrics) {
+    List<String> names = new ArrayList<>();
+    metrics.fieldNames().forEachRemaining(key -> {
+      if (key.startsWith("rewards/") && key.endsWith("/mean")) {
+        names.add(key.substring("rewards/".length(), key.length() - "/mean".length()));
+      }
+    });
+    return names;
   }
 
   private static RewardTable rewards(SafetensorsFile tensors, int groupSize) throws IOException {
