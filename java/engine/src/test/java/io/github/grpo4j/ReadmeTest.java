@@ -18,6 +18,7 @@ import javax.tools.ToolProvider;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the documentation shows is so: its program compiles, its links lead somewhere, its keys exist; and no package is without any. */
@@ -28,11 +29,12 @@ class ReadmeTest {
 
   @TempDir Path folder;
 
-  @Test
-  void theEmbeddedProgramCompiles() throws IOException {
-    Matcher program = Pattern.compile("```java\\n(.*?)```", Pattern.DOTALL).matcher(Files.readString(ROOT.resolve("README.md")));
-    assertTrue(program.find(), "README.md has no program");
-    Path source = Files.writeString(folder.resolve("Embedded.java"), program.group(1));
+  @ParameterizedTest
+  @CsvSource({"README.md, Embedded.java", "docs/rewards.md, Rewards.java"})
+  void theProgramCompiles(String page, String file) throws IOException {
+    Matcher program = Pattern.compile("```java\\n(.*?)```", Pattern.DOTALL).matcher(Files.readString(ROOT.resolve(page)));
+    assertTrue(program.find(), page + " has no program");
+    Path source = Files.writeString(folder.resolve(file), program.group(1));
     var compiler = ToolProvider.getSystemJavaCompiler();
     StringWriter messages = new StringWriter();
     try (var files = compiler.getStandardFileManager(null, null, null)) {
@@ -45,7 +47,7 @@ class ReadmeTest {
   @ParameterizedTest
   @ValueSource(strings = {
       "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/cli.md", "docs/config.md", "docs/curriculum.md", "docs/design.md",
-      "docs/extending.md", "docs/models.md", "docs/techniques.md", "docs/benchmarks/gpu.md"})
+      "docs/extending.md", "docs/models.md", "docs/rewards.md", "docs/techniques.md", "docs/benchmarks/gpu.md"})
   void linksAndKeysExist(String name) throws IOException {
     Path file = ROOT.resolve(name);
     String text = Files.readString(file);

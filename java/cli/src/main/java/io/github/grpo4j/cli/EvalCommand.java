@@ -6,6 +6,7 @@ import io.github.grpo4j.config.RunConfig;
 import io.github.grpo4j.eval.AccuracyInterval;
 import io.github.grpo4j.eval.Evaluation;
 import io.github.grpo4j.eval.Evaluator;
+import io.github.grpo4j.reward.RewardFailures;
 import io.github.grpo4j.rollout.SamplingParams;
 import io.github.grpo4j.run.ModelLocation;
 import java.io.IOException;
@@ -138,8 +139,10 @@ final class EvalCommand implements Callable<Integer> {
         + ", at most " + params.maxNewTokens() + " new tokens");
     terminal.line(String.format(Locale.ROOT, "  accuracy  %s   95 %% interval %.1f to %.1f %%, %,d of %,d", terminal.bold(percent(accuracy.accuracy())),
         100 * accuracy.low(), 100 * accuracy.high(), accuracy.right(), accuracy.total()));
-    terminal.line(String.format(Locale.ROOT, "  format %s", percent(result.format())));
-    terminal.line(String.format(Locale.ROOT, "  finished  %s", percent(result.finished())));
+    terminal.line(String.format(Locale.ROOT, "  lenient   %s   the last number is right, wherever it stands", percent(result.rates().lenientAccuracy())));
+    terminal.line(String.format(Locale.ROOT, "  format    %s", percent(result.rates().format())));
+    terminal.line(String.format(Locale.ROOT, "  truncated %s", percent(result.rates().truncated())));
+    RewardFailures.describe(result.answers()).ifPresent(what -> terminal.line("  " + terminal.yellow(what)));
     terminal.line(String.format(Locale.ROOT, "  length    %7.1f   tokens on average", result.meanTokens()));
     terminal.line(String.format(Locale.ROOT, "  speed     %,7.0f   tokens/s, %.1f s on %s", result.stats().tokensPerSecond(), result.stats().seconds(),
         evaluation.device()));
@@ -157,7 +160,8 @@ final class EvalCommand implements Callable<Integer> {
         .put("temperature", params.temperature()).put("max_new_tokens", params.maxNewTokens())
         .put("right", accuracy.right()).put("total", accuracy.total()).put("accuracy", accuracy.accuracy())
         .put("accuracy_low", accuracy.low()).put("accuracy_high", accuracy.high())
-        .put("format", result.format()).put("finished", result.finished()).put("mean_length", result.meanTokens())
+        .put("lenient_accuracy", result.rates().lenientAccuracy())
+        .put("format_rate", result.rates().format()).put("truncated_rate", result.rates().truncated()).put("mean_length", result.meanTokens())
         .put("new_tokens", result.stats().newTokens()).put("seconds", result.stats().seconds())
         .put("tokens_per_s", result.stats().tokensPerSecond()).put("answers", answers.toString());
   }

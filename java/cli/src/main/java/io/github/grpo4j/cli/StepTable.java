@@ -25,12 +25,12 @@ final class StepTable {
 
   private static final List<Column> COLUMNS = List.of(
       new Column("reward", 9, "reward", 9, number("%.3f")),
-      new Column("right", 9, "rewards/answer/mean", 10, number("%.1f%%", 100)),
-      new Column("format", 8, "rewards/format/mean", 4, number("%.1f%%", 100)),
+      new Column("right", 9, "accuracy", 10, number("%.1f%%", 100)),
+      new Column("format", 8, "format_rate", 4, number("%.1f%%", 100)),
       // Groups with signal, 1 - frac_reward_zero_std: completions that are all worth the same teach nothing.
       new Column("signal", 8, "frac_reward_zero_std", 5, share -> String.format(Locale.ROOT, "%.0f%%", 100 * (1 - share))),
       new Column("length", 8, "completions/mean_length", 7, number("%.1f")),
-      new Column("truncated", 11, "completions/clipped_ratio", 3, number("%.1f%%", 100)),
+      new Column("truncated", 11, "truncated_rate", 3, number("%.1f%%", 100)),
       new Column("entropy", 9, "entropy", 6, number("%.3f")),
       new Column("grad norm", 11, "grad_norm", 5, number("%.3f")),
       new Column("lr", 9, "learning_rate", 2, number("%.1e")),

@@ -37,7 +37,7 @@ class TerminalTest {
 
   @Test
   void theTableIsAsWideAsTheTerminalAllows() {
-    Map<String, Number> metrics = Map.of("reward", 0.5, "rewards/answer/mean", 0.25, "step_time", 1.5, "learning_rate", 4e-4);
+    Map<String, Number> metrics = Map.of("reward", 0.5, "accuracy", 0.25, "step_time", 1.5, "learning_rate", 4e-4);
     for (int width = 40; width < 140; width += 5) {
       StepTable table = new StepTable(width);
       assertTrue(table.header().length() < width, table.header());

@@ -26,6 +26,8 @@ final class Aliases {
 
   /** Keys of a choice. Not every kind has them: where the chosen one does not, they say nothing. */
   private static final Map<String, String> COMPONENTS = Map.ofEntries(
+      Map.entry("reward.kind", "reward.function.kind"),
+      Map.entry("reward.format_weight", "reward.function.format_weight"),
       Map.entry("grpo.std", "grpo.advantage.std"),
       Map.entry("grpo.advantage_eps", "grpo.advantage.eps"),
       Map.entry("grpo.clipping", "grpo.surrogate.kind"),

@@ -11,6 +11,7 @@ import io.github.grpo4j.grpo.loss.reference.ReferenceRefreshes;
 import io.github.grpo4j.grpo.loss.surrogate.Surrogates;
 import io.github.grpo4j.grpo.loss.term.LossTerms;
 import io.github.grpo4j.options.Registry;
+import io.github.grpo4j.reward.builtin.RewardFunctions;
 import io.github.grpo4j.track.TrackerFactories;
 import java.util.List;
 import java.util.Optional;
@@ -19,6 +20,7 @@ import java.util.Optional;
 final class Choices {
   private static final List<Registry<?>> ALL = List.of(
       Curricula.REGISTRY,
+      RewardFunctions.REGISTRY,
       Shapings.REGISTRY,
       Groupings.REGISTRY,
       AdvantageEstimators.REGISTRY,

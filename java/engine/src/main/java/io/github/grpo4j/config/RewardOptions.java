@@ -1,56 +1,56 @@
 package io.github.grpo4j.config;
 
-import io.github.grpo4j.episode.Reward;
 import io.github.grpo4j.options.Check;
-import io.github.grpo4j.reward.OriginalRewards;
 import io.github.grpo4j.reward.RewardFunction;
-import io.github.grpo4j.reward.RewardFunctions;
-import java.util.LinkedHashMap;
-import java.util.Map;
+import io.github.grpo4j.reward.RewardSet;
+import io.github.grpo4j.reward.builtin.RewardFunctions;
+import io.github.grpo4j.reward.builtin.ThinkAnswer;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * What an answer is worth.
  *
- * @param kind where the answer stands in the text
- * @param formatWeight share of the format part in the reward; the right answer counts 1
+ * @param function of weight 1, which also says whether the answer is right
+ * @param others further functions, whose weighted totals are added
+ * @param timeoutS seconds that one call of a function of one's own may take
  */
-public record RewardOptions(Kind kind, double formatWeight) {
-  /** The built-in rewards, see {@link RewardFunctions} and {@link OriginalRewards}. */
-  public enum Kind {
-    THINK_ANSWER,
-    BOXED,
-    GSM8K,
-    PENALTY_FIXED,
-    ORIGINAL_V1,
-    ORIGINAL_V2
-  }
+public record RewardOptions(RewardFunction function, List<Other> others, double timeoutS) {
+  static final RewardOptions DEFAULTS = new RewardOptions(new ThinkAnswer(), List.of(), RewardSet.DEFAULT_TIMEOUT_S);
 
-  static final RewardOptions DEFAULTS = new RewardOptions(Kind.THINK_ANSWER, 0.1);
+  /**
+   * A further reward function.
+   *
+   * @param name of its metrics {@code rewards/NAME/…}; empty: the name of its kind
+   * @param function its kind
+   * @param weight of its total
+   */
+  public record Other(String name, RewardFunction function, double weight) {
+    public Other() {
+      this("", DEFAULTS.function, 1);
+    }
+  }
 
   public RewardOptions {
-    Check.notNegative("reward.format_weight", formatWeight);
+    others = List.copyOf(others);
+    Check.positive("reward.timeout_s", timeoutS);
+    Check.that(timeoutS <= 86_400, "reward.timeout_s", timeoutS, "a day (86400) or less");
+    set(function, others, timeoutS);
   }
 
-  /** Factors of the components in the total, in the order in which they are added. */
-  public Map<String, Double> weights() {
-    Map<String, Double> weights = new LinkedHashMap<>();
-    weights.put(Reward.ANSWER, 1.0);
-    weights.put(Reward.FORMAT, switch (kind) {
-      case THINK_ANSWER, BOXED, GSM8K -> formatWeight;
-      case PENALTY_FIXED, ORIGINAL_V2 -> 1.0;
-      case ORIGINAL_V1 -> 0.1;
-    });
-    return weights;
+  /** The functions with their weights. */
+  public RewardSet set() {
+    return set(function, others, timeoutS);
   }
 
-  public RewardFunction function() {
-    return switch (kind) {
-      case THINK_ANSWER -> RewardFunctions.thinkAnswer(formatWeight);
-      case BOXED -> RewardFunctions.boxed(formatWeight);
-      case GSM8K -> RewardFunctions.gsm8k(formatWeight);
-      case PENALTY_FIXED -> RewardFunctions.penaltyFixed();
-      case ORIGINAL_V1 -> OriginalRewards.v1();
-      case ORIGINAL_V2 -> OriginalRewards.v2();
-    };
+  /** @throws IllegalArgumentException if a name is taken or a weight is no number */
+  private static RewardSet set(RewardFunction function, List<Other> others, double timeoutS) {
+    List<RewardSet.Weighted> all = new ArrayList<>();
+    all.add(new RewardSet.Weighted(RewardFunctions.REGISTRY.shortNameOf(function), function, 1));
+    for (Other other : others) {
+      String name = other.name().isBlank() ? RewardFunctions.REGISTRY.shortNameOf(other.function()) : other.name();
+      all.add(new RewardSet.Weighted(name, other.function(), other.weight()));
+    }
+    return new RewardSet(all, timeoutS);
   }
 }

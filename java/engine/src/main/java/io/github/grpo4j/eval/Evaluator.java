@@ -2,8 +2,8 @@ package io.github.grpo4j.eval;
 
 import io.github.grpo4j.data.EncodedPrompts;
 import io.github.grpo4j.episode.Episode;
-import io.github.grpo4j.episode.Reward;
 import io.github.grpo4j.episode.ScoredEpisode;
+import io.github.grpo4j.reward.AnswerRates;
 import io.github.grpo4j.reward.EpisodeScorer;
 import io.github.grpo4j.rollout.Generator;
 import io.github.grpo4j.rollout.RolloutListener;
@@ -12,7 +12,9 @@ import io.github.grpo4j.rollout.RolloutStats;
 import io.github.grpo4j.rollout.SamplingParams;
 import io.github.grpo4j.session.RunAssembly;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
 /**
@@ -22,12 +24,11 @@ import java.util.function.Consumer;
 public final class Evaluator {
   /**
    * @param accuracy of the final answers, over all answers of all problems
-   * @param format how well answers keep the asked form, on average
-   * @param finished share of answers that the model ended itself
+   * @param rates what is said of answers whatever their reward
    * @param meanTokens length of an answer
    */
   public record Result(
-      AccuracyInterval accuracy, double format, double finished, double meanTokens, List<ScoredEpisode> answers, RolloutStats stats) {}
+      AccuracyInterval accuracy, AnswerRates rates, double meanTokens, List<ScoredEpisode> answers, RolloutStats stats) {}
 
   /** Sets the evaluation's random numbers apart from those of the rollouts of a run with the same seed. */
   private static final long STREAM = 0x6576616C75617465L;
@@ -52,13 +53,14 @@ public final class Evaluator {
     return evaluate(problems, params, answers, listener, scored -> {});
   }
 
-  /** @param answered gets every answer when it ends */
+  /** @param answered gets every answer when it ends and is scored */
   public Result evaluate(EncodedPrompts problems, SamplingParams params, int answers, RolloutListener listener, Consumer<ScoredEpisode> answered) {
     List<RolloutRequest> requests = new ArrayList<>();
     for (int i = 0; i < problems.size(); i++) {
       requests.add(new RolloutRequest(problems.get(i).problem().index(), problems.get(i).ids(), answers));
     }
-    ScoredEpisode[] inOrder = new ScoredEpisode[problems.size() * answers];
+    List<CompletableFuture<ScoredEpisode>> scores = new ArrayList<>(Collections.nCopies(problems.size() * answers, null));
+    List<CompletableFuture<ScoredEpisode>> pending = new ArrayList<>();
     Generator.Rollout rollout = generator.generate(requests, params, seed, 0, new RolloutListener() {
       @Override
       public void token(int request, int answer, int tokenId) {
@@ -67,9 +69,13 @@ public final class Evaluator {
 
       @Override
       public void ended(int request, int answer, Episode episode) {
-        ScoredEpisode scored = scorer.score(problems.get(request).problem(), request, episode);
-        inOrder[request * answers + answer] = scored;
-        answered.accept(scored);
+        CompletableFuture<ScoredEpisode> score = scorer.submit(problems.get(request).problem(), request, episode);
+        scores.set(request * answers + answer, score);
+        if (score.isDone()) {
+          answered.accept(score.join());
+        } else {
+          pending.add(score); // decoding does not wait for a slow reward
+        }
         listener.ended(request, answer, episode);
       }
 
@@ -78,11 +84,10 @@ public final class Evaluator {
         listener.progress(finished, total, newTokens);
       }
     });
-    List<ScoredEpisode> scored = List.of(inOrder);
+    pending.forEach(score -> answered.accept(score.join()));
+    List<ScoredEpisode> scored = scores.stream().map(CompletableFuture::join).toList();
     int right = (int) scored.stream().filter(episode -> episode.reward().correct()).count();
-    double format = scored.stream().mapToDouble(episode -> episode.reward().components().getOrDefault(Reward.FORMAT, 0.0)).average().orElse(0);
-    double finished = scored.stream().mapToInt(episode -> episode.episode().finished() ? 1 : 0).average().orElse(0);
     double meanTokens = scored.stream().mapToInt(episode -> episode.episode().tokenIds().length).average().orElse(0);
-    return new Result(AccuracyInterval.of(right, scored.size()), format, finished, meanTokens, scored, rollout.stats());
+    return new Result(AccuracyInterval.of(right, scored.size()), AnswerRates.of(scored), meanTokens, scored, rollout.stats());
   }
 }

@@ -10,21 +10,27 @@ import io.github.grpo4j.track.Metrics;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 /** The evaluations of a training run: greedy answers to the held-out problems, and sampled ones where asked for. */
 public final class RunEvaluation {
   /** What one evaluation found. */
   public record Measured(Evaluator.Result greedy, Optional<Evaluator.Result> sampled) {
     public void putInto(Metrics metrics) {
-      metrics.put(Metrics.EVAL_ACCURACY_GREEDY, greedy.accuracy().accuracy());
+      greedy.rates().putInto((name, rate) -> metrics.put(Metrics.EVAL + name + "_greedy", rate));
       metrics.put(Metrics.EVAL_MEAN_LENGTH, greedy.meanTokens());
-      sampled.ifPresent(result -> metrics.put(Metrics.EVAL_ACCURACY_SAMPLED, result.accuracy().accuracy()));
+      sampled.ifPresent(result -> result.rates().putInto((name, rate) -> metrics.put(Metrics.EVAL + name + "_sampled", rate)));
       byLength().accuracy().forEach((bucket, accuracy) -> metrics.put(Metrics.EVAL_ACCURACY_BY_LENGTH + bucket, accuracy));
     }
 
     /** The sampled answers, which show what the policy does in training; the greedy ones where none was sampled. */
     public AnswersByLength byLength() {
       return new AnswersByLength(sampled.orElse(greedy).answers());
+    }
+
+    /** All answers, greedy and sampled. */
+    public List<ScoredEpisode> answers() {
+      return Stream.concat(greedy.answers().stream(), sampledAnswers().stream()).toList();
     }
 
     public List<ScoredEpisode> sampledAnswers() {

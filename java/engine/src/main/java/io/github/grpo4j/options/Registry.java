@@ -91,6 +91,12 @@ public final class Registry<T> {
     return value.getClass().getName();
   }
 
+  /** A name to call a value by: that of its kind where it is listed, else its class name in snake_case without the package. */
+  public String shortNameOf(T value) {
+    String name = nameOf(value);
+    return kinds.containsKey(name) ? name : snakeCase(value.getClass().getSimpleName());
+  }
+
   private Map<String, T> services() {
     Map<String, T> found = new LinkedHashMap<>();
     ServiceLoader.load(type, loader()).forEach(service -> found.put(snakeCase(service.getClass().getSimpleName()), service));

@@ -1,5 +1,6 @@
 package io.github.grpo4j.reward;
 
+import io.github.grpo4j.reward.parse.Tags;
 import java.util.Objects;
 
 /**
@@ -22,12 +23,12 @@ public record Completion(
   }
 
   /** The response as the reader of a chat sees it: a think block that the prompt opened begins inside the text. */
-  String textWithOpenedThinkBlock() {
+  public String textWithOpenedThinkBlock() {
     return responsePrefix.stripTrailing().endsWith(Tags.THINK_OPEN) ? Tags.THINK_OPEN + response : response;
   }
 
   /** The number after the last {@code ####} of {@link #goldAnswer}, or all of it if there is none. */
-  String finalGoldAnswer() {
+  public String finalGoldAnswer() {
     int marker = goldAnswer.lastIndexOf("####");
     return (marker < 0 ? goldAnswer : goldAnswer.substring(marker + 4)).strip();
   }

@@ -4,7 +4,7 @@ import io.github.grpo4j.config.RunConfig;
 import io.github.grpo4j.data.Dataset;
 import io.github.grpo4j.data.EncodedPrompts;
 import io.github.grpo4j.reward.EpisodeScorer;
-import io.github.grpo4j.reward.RewardFunction;
+import io.github.grpo4j.reward.RewardSet;
 import java.util.function.Function;
 
 /**
@@ -70,12 +70,12 @@ public final class RunInputs implements AutoCloseable {
 
   /** What scores completions as the configuration says. */
   public EpisodeScorer scorer() {
-    return scorer(config.reward().function());
+    return scorer(config.reward().set());
   }
 
-  /** What scores completions by a function of its own. */
-  public EpisodeScorer scorer(RewardFunction reward) {
-    return new EpisodeScorer(reward, session.tokenizer()::decode, config.prompt().responsePrefix());
+  /** What scores completions by other functions. */
+  public EpisodeScorer scorer(RewardSet rewards) {
+    return new EpisodeScorer(rewards, session.tokenizer()::decode, config.prompt().responsePrefix());
   }
 
   @Override

@@ -27,6 +27,8 @@ public final class Metrics {
   /** Distance between the log-probs of the sampler and those of the training forward, over the tokens of the step. */
   public static final String LOGP_DIFFERENCE_MEAN = "sampling/sampling_logp_difference/mean";
   public static final String LOGP_DIFFERENCE_MAX = "sampling/sampling_logp_difference/max";
+  /** Prefix of what an evaluation measured. */
+  public static final String EVAL = "eval/";
   // Evaluation: the share of held-out problems answered rightly, and its greedy answers' mean length.
   public static final String EVAL_ACCURACY_GREEDY = "eval/accuracy_greedy";
   public static final String EVAL_ACCURACY_SAMPLED = "eval/accuracy_sampled";

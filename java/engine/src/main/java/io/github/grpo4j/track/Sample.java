@@ -18,7 +18,9 @@ import java.util.Map;
  * @param components its parts by name
  * @param tokens length of the response in tokens
  * @param finished true if the model ended it by itself
- * @param correct whether the final answer is right, whatever the form
+ * @param correct whether the final answer is right and stands where it was asked for
+ * @param lenient whether the last number of the response is the right answer
+ * @param failure why it has no reward, where a reward function failed; else null
  */
 public record Sample(
     long step,
@@ -32,7 +34,9 @@ public record Sample(
     Map<String, Double> components,
     int tokens,
     boolean finished,
-    boolean correct) {
+    boolean correct,
+    boolean lenient,
+    String failure) {
   public static final String TRAIN = "train";
   public static final String EVAL_GREEDY = "eval_greedy";
   public static final String EVAL_SAMPLED = "eval_sampled";
@@ -42,7 +46,8 @@ public record Sample(
   public static Sample of(int step, String split, ScoredEpisode scored) {
     return new Sample(step, split, scored.problem().index(), scored.problem().question(), scored.problem().answer(),
         scored.episode().text(), scored.reward().extractedAnswer(), scored.reward().total(), scored.reward().components(),
-        scored.episode().tokenIds().length, scored.episode().finished(), scored.reward().correct());
+        scored.episode().tokenIds().length, scored.episode().finished(), scored.reward().correct(),
+        scored.reward().lenientlyCorrect(), scored.reward().failure());
   }
 
   public static List<Sample> of(int step, String split, List<ScoredEpisode> episodes) {

@@ -14,20 +14,20 @@ import java.util.Map;
 /** From what the episodes of a step were worth to the advantage that each is trained with. */
 final class CreditAssignment {
   private final RunConfig config;
-  private final Map<String, Double> partWeights;
+  private final Map<String, Double> weights;
 
   /** @param rewards those that are trained with, one per episode: not the episodes' own where they were dealt out at random */
   record Assigned(List<Reward> rewards, Credits credits) {}
 
-  /** @param partWeights factors of a reward's components in its total */
-  CreditAssignment(RunConfig config, Map<String, Double> partWeights) {
+  /** @param weights of the parts of a reward in its total */
+  CreditAssignment(RunConfig config, Map<String, Double> weights) {
     this.config = config;
-    this.partWeights = partWeights;
+    this.weights = weights;
   }
 
   Assigned assign(int step, List<ScoredEpisode> scored, Evidence evidence) {
     List<Reward> rewards = rewards(step, scored);
-    Credits credits = config.credit().assign(RewardTables.of(scored, rewards, partWeights, config.rollout().maxNewTokens()), evidence);
+    Credits credits = config.credit().assign(RewardTables.of(scored, rewards, weights, config.rollout().maxNewTokens()), evidence);
     return new Assigned(rewards, credits);
   }
 

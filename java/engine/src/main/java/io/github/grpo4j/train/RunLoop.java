@@ -4,6 +4,7 @@ import io.github.grpo4j.config.ConfigLoader;
 import io.github.grpo4j.config.RunConfig;
 import io.github.grpo4j.episode.ScoredEpisode;
 import io.github.grpo4j.eval.RunEvaluation;
+import io.github.grpo4j.reward.RewardFailures;
 import io.github.grpo4j.run.CheckpointContents;
 import io.github.grpo4j.run.RunDirectory;
 import io.github.grpo4j.run.RunState;
@@ -127,6 +128,7 @@ final class RunLoop {
     RunEvaluation.Measured measured =
         control.interruptibly(() -> evaluation.measure(() -> listener.rolloutListener(step, Phase.EVALUATION)));
     measured.putInto(metrics);
+    RewardFailures.describe(measured.answers()).ifPresent(what -> listener.warning("evaluation of step " + step + ": " + what));
     directory.writeEvaluation(step, measured.greedy().answers(), measured.sampledAnswers());
     Map<String, ScoredEpisode> traces = measured.byLength().traces(config.training().seed(), step);
     trackers.traces(traces.entrySet().stream()

@@ -3,10 +3,13 @@ package io.github.grpo4j.train;
 import io.github.grpo4j.episode.Reward;
 import io.github.grpo4j.episode.ScoredEpisode;
 import io.github.grpo4j.grpo.credit.RewardStatistics;
+import io.github.grpo4j.reward.AnswerRates;
 import io.github.grpo4j.run.RunState;
 import io.github.grpo4j.track.Metrics;
 import java.util.IntSummaryStatistics;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /** The metrics of one step of GRPO, in a fixed order. */
@@ -25,6 +28,7 @@ final class StepReport {
     metrics.put(Metrics.EPOCH, epoch);
     putRewards(metrics, result.credit().rewards(), result.credit().credits().fractionZeroStd());
     result.credit().credits().metrics().forEach(metrics::put);
+    AnswerRates.of(result.episodes()).putInto(metrics::put);
     putCompletions(metrics, result.episodes());
     updated.metrics().forEach(metrics::put);
     metrics.put(Metrics.LEARNING_RATE, updated.learningRate());
@@ -39,20 +43,24 @@ final class StepReport {
 
   /**
    * {@code reward}, {@code reward_std}, {@code frac_reward_zero_std}, and {@code rewards/NAME/mean} and {@code /std} of every
-   * component.
+   * component. {@code rewards/failed} counts completions that a function gave no reward because it threw or was late, where there are some.
    */
   static void putRewards(Metrics metrics, List<Reward> rewards, double fractionZeroStd) {
     RewardStatistics total = RewardStatistics.of(rewards.stream().mapToDouble(Reward::total).toArray());
     metrics.put("reward", total.mean());
     metrics.put("reward_std", total.std());
     metrics.put("frac_reward_zero_std", fractionZeroStd);
-    if (!rewards.isEmpty()) {
-      for (String component : rewards.get(0).components().keySet()) {
-        RewardStatistics part = RewardStatistics.of(
-            rewards.stream().mapToDouble(reward -> reward.components().getOrDefault(component, Double.NaN)).toArray());
-        metrics.put("rewards/" + component + "/mean", part.mean());
-        metrics.put("rewards/" + component + "/std", part.std());
-      }
+    Set<String> components = new LinkedHashSet<>();
+    rewards.forEach(reward -> components.addAll(reward.components().keySet()));
+    for (String component : components) {
+      RewardStatistics part = RewardStatistics.of(
+          rewards.stream().mapToDouble(reward -> reward.components().getOrDefault(component, Double.NaN)).toArray());
+      metrics.put("rewards/" + component + "/mean", part.mean());
+      metrics.put("rewards/" + component + "/std", part.std());
+    }
+    long failed = rewards.stream().filter(reward -> reward.failure() != null).count();
+    if (failed > 0) {
+      metrics.put("rewards/failed", failed);
     }
   }
 

@@ -81,7 +81,7 @@ public final class Trainer implements AutoCloseable {
       RunAssembly.Learner learner = assembly.learner(config.optimizer());
       this.scaler = learner.scaler();
       ReferencePolicy reference = config.needsReference() ? assembly.reference(learner) : null;
-      this.step = step(assembly, learner, reference, builder.partWeights());
+      this.step = step(assembly, learner, reference);
       CheckpointContents contents = new CheckpointContents(session.state(), learner.optimizer(),
           StepStates.of(order, scaler.isUsed() ? scaler : null), parts(reference));
       RunState state = directory.resume(RunKind.TRAIN, config, contents, data.sha256());
@@ -119,8 +119,7 @@ public final class Trainer implements AutoCloseable {
   }
 
   /** @param reference null where no stage needs one */
-  private TrainingStep step(
-      RunAssembly assembly, RunAssembly.Learner learner, ReferencePolicy reference, Map<String, Double> partWeights) {
+  private TrainingStep step(RunAssembly assembly, RunAssembly.Learner learner, ReferencePolicy reference) {
     PolicyUpdate update = new PolicyUpdate(
         learner.pass(), learner.gradients(), learner.optimizer(), learner.scaler(), config.loss(), (float) config.logprobTemperature(),
         config.rollout().maxNewTokens());
@@ -129,7 +128,7 @@ public final class Trainer implements AutoCloseable {
         config.optimizer().schedule((long) totalSteps(config, order) * config.grpo().updatesPerRollout());
     return new TrainingStep(config, assembly.generator(), assembly.scorer(),
         episodes -> new StepEvidence(episodes, learner.pass(), reference, config.rescoresRollout() ? (float) config.logprobTemperature() : 0),
-        new CreditAssignment(config, partWeights),
+        new CreditAssignment(config, assembly.scorer().weights()),
         new RolloutUpdate(config, update, reference, session.weights(), schedule), control, listener);
   }
 

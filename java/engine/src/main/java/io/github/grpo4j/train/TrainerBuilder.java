@@ -2,17 +2,14 @@ package io.github.grpo4j.train;
 
 import io.github.grpo4j.config.RunConfig;
 import io.github.grpo4j.curriculum.Curriculum;
-import io.github.grpo4j.episode.Reward;
 import io.github.grpo4j.reward.EpisodeScorer;
 import io.github.grpo4j.reward.RewardFunction;
+import io.github.grpo4j.reward.RewardSet;
 import io.github.grpo4j.session.RunInputs;
 import io.github.grpo4j.track.Tracker;
 import io.github.grpo4j.track.TrackerFactory;
-import io.github.grpo4j.train.WeightedRewards.Weighted;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 
 /**
  * A training run with parts of one's own, beside what the configuration names.
@@ -27,7 +24,7 @@ import java.util.Map;
  */
 public final class TrainerBuilder {
   private final RunConfig config;
-  private final List<Weighted> rewards = new ArrayList<>();
+  private final List<RewardSet.Weighted> rewards = new ArrayList<>();
   private final List<Tracker> trackers = new ArrayList<>();
   private Curriculum curriculum;
   private TrainingListener listener = TrainingListener.NONE;
@@ -38,20 +35,17 @@ public final class TrainerBuilder {
   }
 
   /**
-   * Adds a reward function. Those that are given take the place of the configuration's {@code reward}; their weighted totals are
-   * summed, and accuracy is what the first of them calls correct.
+   * Adds a reward function. Those that are given take the place of the configuration's {@code reward.function} and {@code reward.others};
+   * each call may take {@code reward.timeout_s}.
    *
-   * @param name of its metrics {@code rewards/NAME/mean} and {@code /std}, unlike those of the others
+   * @param name of its metrics {@code rewards/NAME/…}, unlike those of the others
    * @throws IllegalArgumentException if the name is taken or the weight is not a number
    */
   public TrainerBuilder reward(String name, RewardFunction function, double weight) {
-    if (name.isBlank() || name.equals(Reward.ANSWER) || rewards.stream().anyMatch(given -> given.name().equals(name))) {
-      throw new IllegalArgumentException("the name \"" + name + "\" of a reward is taken or empty; each needs one of its own");
-    }
-    if (!Double.isFinite(weight)) {
-      throw new IllegalArgumentException("the weight of reward " + name + " is " + weight + "; it must be a number");
-    }
-    rewards.add(new Weighted(name, function, weight));
+    List<RewardSet.Weighted> more = new ArrayList<>(rewards);
+    more.add(new RewardSet.Weighted(name, function, weight));
+    new RewardSet(more, config.reward().timeoutS()); // throws here, where the name was given
+    rewards.add(more.get(more.size() - 1));
     return this;
   }
 
@@ -101,17 +95,7 @@ public final class TrainerBuilder {
     return listener;
   }
 
-  /** Factors of a reward's components in its total. */
-  Map<String, Double> partWeights() {
-    if (rewards.isEmpty()) {
-      return config.reward().weights();
-    }
-    Map<String, Double> weights = new LinkedHashMap<>();
-    rewards.forEach(reward -> weights.put(reward.name(), reward.weight()));
-    return weights;
-  }
-
   EpisodeScorer scorer(RunInputs inputs) {
-    return rewards.isEmpty() ? inputs.scorer() : inputs.scorer(new WeightedRewards(rewards));
+    return rewards.isEmpty() ? inputs.scorer() : inputs.scorer(new RewardSet(rewards, config.reward().timeoutS()));
   }
 }

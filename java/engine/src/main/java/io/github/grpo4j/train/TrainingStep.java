@@ -5,6 +5,7 @@ import io.github.grpo4j.data.EncodedPrompts.Prompt;
 import io.github.grpo4j.episode.Episode;
 import io.github.grpo4j.episode.ScoredEpisode;
 import io.github.grpo4j.reward.EpisodeScorer;
+import io.github.grpo4j.reward.RewardFailures;
 import io.github.grpo4j.rollout.Generator;
 import io.github.grpo4j.rollout.RolloutRequest;
 import io.github.grpo4j.rollout.RolloutStats;
@@ -81,6 +82,7 @@ final class TrainingStep {
     Generator.Rollout rollout = rollout(step, prompts);
     List<ScoredEpisode> scored = scorer.score(
         prompts.stream().map(Prompt::problem).toList(), rollout.episodes(), config.rollout().answersPerQuestion());
+    RewardFailures.describe(scored).ifPresent(what -> listener.warning("step " + step + ": " + what));
     listener.episodes(step, scored);
     StepEvidence evidence = evidenceOf.apply(rollout.episodes());
     CreditAssignment.Assigned assigned = credit.assign(step, scored, evidence);

@@ -19,6 +19,8 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -54,8 +56,51 @@ class TrainerBuilderTest {
     assertTrue(length1 >= 1);
     assertEquals(length1, row.get("rewards/brief/mean").doubleValue(), 1e-12);
     assertEquals(1, row.get("rewards/one/mean").doubleValue());
-    assertEquals(1, row.get("rewards/answer/mean").doubleValue(), "the first function says what is correct");
+    assertEquals(1, row.get("accuracy").doubleValue(), "the first function says what is correct");
     assertEquals(3 - 0.5 * length1, row.get("reward").doubleValue(), 1e-12);
+  }
+
+  /** Without deadline this test would not end. */
+  @Test
+  void aRewardThatHangsCostsItsCompletionsAndTheRunGoesOn() {
+    List<String> warnings = new ArrayList<>();
+    List<Map<String, Number>> rows = new ArrayList<>();
+    TrainingListener listener = new TrainingListener() {
+      @Override
+      public void step(int step, Map<String, Number> metrics) {
+        rows.add(metrics);
+      }
+
+      @Override
+      public void warning(String message) {
+        warnings.add(message);
+      }
+    };
+    AtomicInteger calls = new AtomicInteger();
+    RewardFunction hangs = completion -> {
+      if (calls.incrementAndGet() == 1) {
+        new CountDownLatch(1).await();
+      }
+      return Reward.of(completion.tokens());
+    };
+    RunConfig config = ConfigLoader.parse(ConfigLoader.toYaml(config()), "test", List.of("reward.timeout_s=0.5", "training.eval_interval=1"));
+    try (Trainer trainer = Trainer.builder(config).reward("slow", hangs, 1).listener(listener).open()) {
+      trainer.run();
+    }
+    Map<String, Number> evaluation = rows.get(0);
+    assertTrue(warnings.get(0).startsWith("evaluation of step 0: 1 of "), warnings.toString());
+    assertTrue(evaluation.containsKey("eval/lenient_accuracy_greedy") && evaluation.containsKey("eval/format_rate_sampled"), evaluation.toString());
+    assertTrue(rows.get(1).containsKey("lenient_accuracy"), rows.get(1).toString());
+
+    calls.set(0);
+    config = ConfigLoader.parse(ConfigLoader.toYaml(config()), "test", List.of("reward.timeout_s=0.5", "training.run_dir=" + folder.resolve("second")));
+    try (Trainer trainer = Trainer.builder(config).reward("slow", hangs, 1).listener(listener).open()) {
+      trainer.run();
+    }
+    Map<String, Number> row = rows.get(rows.size() - 1);
+    assertEquals(1L, row.get("rewards/failed"));
+    assertEquals(0.25, row.get("rewards/unscored").doubleValue());
+    assertTrue(warnings.get(warnings.size() - 1).contains("1 of 4 completions have no reward; the first: reward slow took longer than 0.5 s"), warnings.toString());
   }
 
   @Test

@@ -18,9 +18,8 @@ public final class RewardTables {
    * @param episodes of the step
    * @param rewards that they are trained with, one per episode: not their own where rewards were shuffled
    * @param weights of the components of each reward in its total, those of weight 0 may be left out; empty: not known, and the total
-   *     is the only part
+   *     is the only part. A component that a reward lacks does not apply to it
    * @param maxTokens length limit of a completion
-   * @throws IllegalArgumentException if a reward has no component of a name that {@code weights} gives
    */
   public static RewardTable of(List<ScoredEpisode> episodes, List<Reward> rewards, Map<String, Double> weights, int maxTokens) {
     List<String> names = new ArrayList<>();
@@ -36,7 +35,7 @@ public final class RewardTables {
     for (int i = 0; i < n; i++) {
       Reward reward = rewards.get(i);
       finished[i] = episodes.get(i).episode().finished();
-      parts[i] = known ? names.stream().mapToDouble(name -> part(reward, name)).toArray() : new double[] {reward.total()};
+      parts[i] = known ? names.stream().mapToDouble(name -> reward.components().getOrDefault(name, Double.NaN)).toArray() : new double[] {reward.total()};
     }
     return new RewardTable(
         episodes.stream().mapToInt(ScoredEpisode::group).toArray(),
@@ -49,13 +48,5 @@ public final class RewardTables {
         maxTokens,
         finished,
         new boolean[n]);
-  }
-
-  private static double part(Reward reward, String name) {
-    Double value = reward.components().get(name);
-    if (value == null) {
-      throw new IllegalArgumentException("a reward of the parts " + reward.components().keySet() + " has no part " + name);
-    }
-    return value;
   }
 }

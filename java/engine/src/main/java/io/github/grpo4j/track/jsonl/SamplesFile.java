@@ -31,6 +31,10 @@ public final class SamplesFile implements AutoCloseable {
     line.put("reward", sample.reward());
     sample.components().forEach((name, value) -> line.put("rewards/" + name, value));
     line.put("tokens", sample.tokens()).put("finished", sample.finished()).put("correct", sample.correct());
+    line.put("lenient", sample.lenient());
+    if (sample.failure() != null) {
+      line.put("failure", sample.failure());
+    }
     file.append(line);
   }
 

@@ -30,7 +30,7 @@ class JsonlTrackerTest {
   }
 
   private static Sample sample(int i, String response) {
-    return new Sample(i, Sample.TRAIN, 3, "2+2?", "4", response, null, 0.1, Map.of("format", 1.0), 5, true, false);
+    return new Sample(i, Sample.TRAIN, 3, "2+2?", "4", response, null, 0.1, Map.of("format", 1.0), 5, true, false, true, null);
   }
 
   @Test

@@ -1,4 +1,4 @@
-package io.github.grpo4j.reward;
+package io.github.grpo4j.reward.parse;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;

@@ -1,13 +1,15 @@
-package io.github.grpo4j.reward;
+package io.github.grpo4j.reward.builtin;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.grpo4j.episode.Reward;
+import io.github.grpo4j.reward.Completion;
 import io.github.grpo4j.testing.LargeAssets;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -29,7 +31,7 @@ class RewardFunctionsTest {
   }
 
   private static Reward think(String response) {
-    return RewardFunctions.thinkAnswer(0.1).score(completion("Let me see.\n<think>", response, "18"));
+    return new ThinkAnswer(0.1).score(completion("Let me see.\n<think>", response, "18"));
   }
 
   @Test
@@ -39,6 +41,7 @@ class RewardFunctionsTest {
     assertEquals(List.of("answer", "format"), new ArrayList<>(reward.components().keySet()));
     assertEquals("18", reward.extractedAnswer());
     assertTrue(reward.correct());
+    assertTrue(reward.formatted());
   }
 
   @ParameterizedTest
@@ -63,8 +66,8 @@ class RewardFunctionsTest {
 
   @Test
   void anUnopenedThinkBlockIsMissing() {
-    assertEquals(1.05, RewardFunctions.thinkAnswer(0.1).score(completion("", GOOD, "18")).total(), 1e-12);
-    assertEquals(1.1, RewardFunctions.thinkAnswer(0.1).score(completion("", "<think>" + GOOD, "18")).total(), 1e-12);
+    assertEquals(1.05, new ThinkAnswer(0.1).score(completion("", GOOD, "18")).total(), 1e-12);
+    assertEquals(1.1, new ThinkAnswer(0.1).score(completion("", "<think>" + GOOD, "18")).total(), 1e-12);
   }
 
   @ParameterizedTest
@@ -74,7 +77,7 @@ class RewardFunctionsTest {
   })
   void boxed(String response, boolean finished, double expected) {
     Completion completion = new Completion("q", "#### 18", "", response, finished, 3);
-    assertEquals(expected, RewardFunctions.boxed(0.1).score(completion).total(), 1e-12);
+    assertEquals(expected, new Boxed(0.1).score(completion).total(), 1e-12);
   }
 
   @ParameterizedTest
@@ -85,12 +88,12 @@ class RewardFunctionsTest {
   })
   void gsm8k(String response, boolean finished, double expected) {
     Completion completion = new Completion("q", "#### 18", "", response.replace("\\n", "\n"), finished, 3);
-    assertEquals(expected, RewardFunctions.gsm8k(0.1).score(completion).total(), 1e-12);
+    assertEquals(expected, new Gsm8kLine(0.1).score(completion).total(), 1e-12);
   }
 
   @Test
   void originalV1KeepsItsDefects() {
-    RewardFunction v1 = OriginalRewards.v1();
+    OriginalV1 v1 = new OriginalV1();
     assertEquals(1.1, v1.score(completion("<think>", GOOD + "\n", "18")).total(), 1e-12, "a final newline passes");
     assertEquals(0.1, v1.score(completion("<think>", "x</think>\n<answer>1,080</answer>", "1,080")).total(), 1e-12);
     assertEquals(1.1, v1.score(completion("<think>", "x</think>\n<answer>5-3</answer>", "-3")).total(), 1e-12);
@@ -102,7 +105,7 @@ class RewardFunctionsTest {
 
   @Test
   void originalV2PaysForNoTagsAtAll() {
-    RewardFunction v2 = OriginalRewards.v2();
+    OriginalV2 v2 = new OriginalV2();
     assertEquals(1.0, v2.score(completion("<think>", GOOD, "18")).total(), 1e-12);
     assertEquals(0.0, v2.score(completion("<think>", "18", "18")).total(), 1e-12);
     assertEquals(0.4, v2.score(completion("<think>", "x</think> <answer>18</answer>", "18")).total(), 1e-12);
@@ -111,7 +114,7 @@ class RewardFunctionsTest {
 
   @Test
   void penaltyFixedChargesForWhatIsMissing() {
-    RewardFunction fixed = RewardFunctions.penaltyFixed();
+    PenaltyFixed fixed = new PenaltyFixed();
     assertEquals(1.0, fixed.score(completion("<think>", GOOD, "18")).total(), 1e-12);
     assertEquals(-0.6, fixed.score(completion("<think>", "18", "18")).total(), 1e-12);
     assertEquals(-0.5, fixed.score(completion("<think>", "x</think> 18", "18")).total(), 1e-12);
@@ -125,15 +128,32 @@ class RewardFunctionsTest {
     assertFalse(reward.correct());
   }
 
-  static Map<String, RewardFunction> all() {
-    Map<String, RewardFunction> all = new LinkedHashMap<>();
-    all.put("thinkAnswer", RewardFunctions.thinkAnswer(0.1));
-    all.put("boxed", RewardFunctions.boxed(0.1));
-    all.put("gsm8k", RewardFunctions.gsm8k(0.1));
-    all.put("penaltyFixed", RewardFunctions.penaltyFixed());
-    all.put("originalV1", OriginalRewards.v1());
-    all.put("originalV2", OriginalRewards.v2());
+  static Map<String, BoundedReward> all() {
+    Map<String, BoundedReward> all = new LinkedHashMap<>();
+    all.put("thinkAnswer", new ThinkAnswer(0.1));
+    all.put("boxed", new Boxed(0.1));
+    all.put("gsm8k", new Gsm8kLine(0.1));
+    all.put("penaltyFixed", new PenaltyFixed());
+    all.put("originalV1", new OriginalV1());
+    all.put("originalV2", new OriginalV2());
     return all;
+  }
+
+  @Test
+  void keepingTheFormatIsAVerdictOfItsOwn() {
+    assertFalse(think("x</think> <answer>18</answer>").formatted(), "two blocks, but not the whole format");
+    assertFalse(new Boxed().score(new Completion("q", "18", "", "\\boxed{18}", false, 3)).formatted(), "cut off");
+    assertTrue(new Gsm8kLine().score(completion("", "#### 17", "18")).formatted(), "wrong, and well written");
+    assertTrue(new PenaltyFixed().score(completion("<think>", GOOD, "18")).formatted());
+    assertFalse(new PenaltyFixed().score(completion("", GOOD, "18")).formatted());
+    assertTrue(new OriginalV2().score(completion("<think>", GOOD, "18")).formatted());
+    assertFalse(new OriginalV2().score(completion("<think>", "18", "18")).formatted(), "a penalty of 0, and no format at all");
+  }
+
+  @Test
+  void aWeightBelowZeroIsRefused() {
+    String message = assertThrows(IllegalArgumentException.class, () -> new Boxed(-1)).getMessage();
+    assertTrue(message.startsWith("format_weight is -1.0"), message);
   }
 
   static List<String> hostilePatterns() {
@@ -166,13 +186,13 @@ class RewardFunctionsTest {
         String gold = solution.substring(solution.lastIndexOf("####") + 4).strip();
         for (String said : List.of(gold, "$" + gold, gold + "%", gold + ".", "so it is " + gold + ".00", gold.replace(",", ""))) {
           String tagged = "x</think>\n<answer>" + said + "</answer>";
-          assertEquals(1.1, RewardFunctions.thinkAnswer(0.1).score(completion("<think>", tagged, solution)).total(), 1e-12, said);
-          assertEquals(1.1, RewardFunctions.boxed(0.1).score(completion("", "\\boxed{" + said + "}", solution)).total(), 1e-12, said);
+          assertEquals(1.1, new ThinkAnswer(0.1).score(completion("<think>", tagged, solution)).total(), 1e-12, said);
+          assertEquals(1.1, new Boxed(0.1).score(completion("", "\\boxed{" + said + "}", solution)).total(), 1e-12, said);
         }
-        assertEquals(1.1, RewardFunctions.gsm8k(0.1).score(completion("", solution, solution)).total(), 1e-12, gold);
+        assertEquals(1.1, new Gsm8kLine(0.1).score(completion("", solution, solution)).total(), 1e-12, gold);
         String wrong = "x</think>\n<answer>" + gold + "1</answer>";
-        assertEquals(0.1, RewardFunctions.thinkAnswer(0.1).score(completion("<think>", wrong, solution)).total(), 1e-12, gold);
-        originalMisses += OriginalRewards.v1().score(completion("<think>", "x</think>\n<answer>" + gold + "</answer>", gold)).correct() ? 0 : 1;
+        assertEquals(0.1, new ThinkAnswer(0.1).score(completion("<think>", wrong, solution)).total(), 1e-12, gold);
+        originalMisses += new OriginalV1().score(completion("<think>", "x</think>\n<answer>" + gold + "</answer>", gold)).correct() ? 0 : 1;
         rows++;
       }
     }

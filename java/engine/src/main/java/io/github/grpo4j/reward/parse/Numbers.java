@@ -1,4 +1,4 @@
-package io.github.grpo4j.reward;
+package io.github.grpo4j.reward.parse;
 
 import java.math.BigDecimal;
 
@@ -9,7 +9,7 @@ import java.math.BigDecimal;
  * <p>Runs in linear time. A number of more than {@value #MAX_DIGITS} digits or an exponent beyond {@value #MAX_EXPONENT} is
  * skipped as a whole, so that neither "1e999999999" nor a megabyte of digits costs anything to compare.
  */
-final class Numbers {
+public final class Numbers {
   static final int MAX_DIGITS = 40;
   static final int MAX_EXPONENT = 40;
   /** Answers this close are equal: decimals such as 0.3333333 for a third. */
@@ -18,7 +18,7 @@ final class Numbers {
   private Numbers() {}
 
   /** The last number of the text, or null if it has none. */
-  static BigDecimal last(String text) {
+  public static BigDecimal last(String text) {
     BigDecimal last = null;
     Scanner scanner = new Scanner(text);
     while (scanner.next()) {
@@ -28,7 +28,7 @@ final class Numbers {
   }
 
   /** The number that the text consists of, white space, currency sign, per-cent sign and final full stop aside, or null. */
-  static BigDecimal only(String text) {
+  public static BigDecimal only(String text) {
     String body = text.strip();
     Scanner scanner = new Scanner(body);
     if (!scanner.next() || scanner.value == null || scanner.start != 0) {
@@ -39,7 +39,7 @@ final class Numbers {
   }
 
   /** True if both are numbers and differ by less than 1e-6. */
-  static boolean equal(BigDecimal a, BigDecimal b) {
+  public static boolean equal(BigDecimal a, BigDecimal b) {
     return a != null && b != null && a.subtract(b).abs().compareTo(TOLERANCE) < 0;
   }
 
