@@ -39,9 +39,9 @@ public final class RolloutBench {
   /**
    * Medians over the repeats.
    *
-   * @param answers sequences decoded together
+   * @param completions sequences decoded together
    */
-  public record Result(int answers, double promptTokensPerSecond, double decodeTokensPerSecond) {}
+  public record Result(int completions, double promptTokensPerSecond, double decodeTokensPerSecond) {}
 
   private static final int WARM_UP_TOKENS = 8;
   /** Below what a clock tells; a prompt of two tokens is prefilled in about the time of a step. */
@@ -54,22 +54,22 @@ public final class RolloutBench {
    *
    * @param model opened for at least {@link Shape#sequenceTokens} positions
    */
-  public static Result measure(CausalLm model, int answers, Shape shape) {
-    Workload.require(answers >= 1, "the number of answers", answers, "at least 1");
-    List<RolloutRequest> requests = Workload.requests(model.config(), answers, shape.promptTokens(), 1);
+  public static Result measure(CausalLm model, int completions, Shape shape) {
+    Workload.require(completions >= 1, "the number of completions", completions, "at least 1");
+    List<RolloutRequest> requests = Workload.requests(model.config(), completions, shape.promptTokens(), 1);
     List<Double> prompt = new ArrayList<>();
     List<Double> decode = new ArrayList<>();
-    Generator.Limits limits = Generator.Limits.of(answers, shape.sequenceTokens());
+    Generator.Limits limits = Generator.Limits.of(completions, shape.sequenceTokens());
     try (Generator generator = new Generator(model, limits, Set.of(), model.config().vocabSize(), ids -> "")) {
       run(generator, requests, Math.min(WARM_UP_TOKENS, shape.newTokens()), 0);
       for (int repeat = 1; repeat <= shape.repeats(); repeat++) {
         Times times = run(generator, requests, shape.newTokens(), repeat);
         double step = times.rest() / (shape.newTokens() - 1);
         prompt.add(times.promptTokens() / Math.max(times.first() - step, CLOCK_SECONDS));
-        decode.add(answers / step);
+        decode.add(completions / step);
       }
     }
-    return new Result(answers, Workload.median(prompt), Workload.median(decode));
+    return new Result(completions, Workload.median(prompt), Workload.median(decode));
   }
 
   /**
@@ -84,7 +84,7 @@ public final class RolloutBench {
     long[] firstToken = new long[1];
     RolloutListener listener = new RolloutListener() {
       @Override
-      public void token(int request, int answer, int tokenId) {
+      public void token(int request, int completion, int tokenId) {
         if (firstToken[0] == 0) {
           firstToken[0] = System.nanoTime();
         }

@@ -21,15 +21,15 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Speed and memory of a whole GRPO step: the answers of some prompts are drawn (a prompt is prefilled once and shared by its
+ * Speed and memory of a whole GRPO step: the completions of some prompts are drawn (a prompt is prefilled once and shared by its
  * group), then one on-policy update by all of them: forward, backward, global-norm clip, AdamW with fp32 masters.
  *
- * <p>No answer ends early, and advantages are +1 and -1 in turn, so nothing is skipped. The update moves the weights by a
+ * <p>No completion ends early, and advantages are +1 and -1 in turn, so nothing is skipped. The update moves the weights by a
  * learning rate of 1e-6, as training does.
  */
 public final class StepBench {
   /**
-   * @param group answers to each prompt, an even number so that good and bad ones are balanced
+   * @param group completions to each prompt, an even number so that good and bad ones are balanced
    * @param microBatchTokens tokens that go through the model at once
    * @param repeats that the median is taken of
    */
@@ -57,8 +57,8 @@ public final class StepBench {
    * Medians over the repeats.
    *
    * @param rolloutTokensPerSecond new tokens over the time of the whole rollout, its prefill included
-   * @param trainTokensPerSecond prompt and new tokens of all answers over the time of the update: a prompt counts for each of
-   *     its answers, as elsewhere, although it is computed once for the group
+   * @param trainTokensPerSecond prompt and new tokens of all completions over the time of the update: a prompt counts for each of
+   *     its completions, as elsewhere, although it is computed once for the group
    * @param peakResidentBytes of this process so far, loading included; {@link MachineMemory#UNKNOWN} where nobody knows
    * @param tensorBytes of the device that weights, cache, activations, gradients and optimizer states take together
    */

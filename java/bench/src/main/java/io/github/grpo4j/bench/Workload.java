@@ -12,13 +12,13 @@ final class Workload {
   private Workload() {}
 
   /** Prompts of random tokens, each of its own, so that no two share anything. */
-  static List<RolloutRequest> requests(ModelConfig model, int prompts, int promptTokens, int answers) {
+  static List<RolloutRequest> requests(ModelConfig model, int prompts, int promptTokens, int completions) {
     SplittableRandom random = new SplittableRandom(1);
     List<RolloutRequest> requests = new ArrayList<>();
     for (int i = 0; i < prompts; i++) {
       int[] ids = new int[promptTokens];
       Arrays.setAll(ids, t -> random.nextInt(model.vocabSize()));
-      requests.add(new RolloutRequest(i, ids, answers));
+      requests.add(new RolloutRequest(i, ids, completions));
     }
     return requests;
   }

@@ -33,7 +33,7 @@ class BenchTest {
   void rolloutRatesAreOfTheWorkAskedFor() {
     try (OpenModel open = OpenModel.random(CONFIG, DType.F32, 1, 1)) {
       RolloutBench.Result result = RolloutBench.measure(open.model(), 3, new RolloutBench.Shape(20, 5, 2));
-      assertEquals(3, result.answers());
+      assertEquals(3, result.completions());
       assertTrue(result.promptTokensPerSecond() > 0 && Double.isFinite(result.promptTokensPerSecond()));
       assertTrue(result.decodeTokensPerSecond() > 0 && Double.isFinite(result.decodeTokensPerSecond()));
     }

@@ -51,7 +51,7 @@ final class BenchRolloutCommand implements Callable<Integer> {
   }
 
   private ObjectNode toJson(RolloutBench.Result result, double stepMillis) {
-    return JsonLines.JSON.createObjectNode().put("answers", result.answers()).put("prompt_tokens", promptTokens).put("new_tokens", newTokens)
+    return JsonLines.JSON.createObjectNode().put("answers", result.completions()).put("prompt_tokens", promptTokens).put("new_tokens", newTokens)
         .put("prompt_tokens_per_s", JsonLines.measured(result.promptTokensPerSecond()))
         .put("decode_tokens_per_s", JsonLines.measured(result.decodeTokensPerSecond())).put("decode_step_ms", JsonLines.measured(stepMillis));
   }

@@ -142,7 +142,7 @@ final class EvalCommand implements Callable<Integer> {
     terminal.line(String.format(Locale.ROOT, "  lenient   %s   the last number is right, wherever it stands", percent(result.rates().lenientAccuracy())));
     terminal.line(String.format(Locale.ROOT, "  format    %s", percent(result.rates().format())));
     terminal.line(String.format(Locale.ROOT, "  truncated %s", percent(result.rates().truncated())));
-    RewardFailures.describe(result.answers()).ifPresent(what -> terminal.line("  " + terminal.yellow(what)));
+    RewardFailures.describe(result.completions()).ifPresent(what -> terminal.line("  " + terminal.yellow(what)));
     terminal.line(String.format(Locale.ROOT, "  length    %7.1f   tokens on average", result.meanTokens()));
     terminal.line(String.format(Locale.ROOT, "  speed     %,7.0f   tokens/s, %.1f s on %s", result.stats().tokensPerSecond(), result.stats().seconds(),
         evaluation.device()));

@@ -95,13 +95,13 @@ final class GenerateCommand implements Callable<Integer> {
 
   private void print(Episode episode, Optional<Tokenizer> tokenizer) {
     if (!json) {
-      System.out.printf("[%d.%d] %s%n", episode.problem(), episode.answer(),
+      System.out.printf("[%d.%d] %s%n", episode.problem(), episode.completion(),
           tokenizer.map(t -> t.decodeSkippingSpecial(episode.tokenIds())).orElseGet(() -> JsonLines.array(episode.tokenIds()).toString()));
       return;
     }
     ObjectNode object = JsonLines.JSON.createObjectNode();
     object.put("index", episode.problem());
-    object.put("answer", episode.answer());
+    object.put("answer", episode.completion());
     object.set("prompt_ids", JsonLines.array(episode.promptIds()));
     object.set("new_ids", JsonLines.array(episode.tokenIds()));
     object.set("logprobs", JsonLines.array(episode.logprobs()));

@@ -4,11 +4,11 @@ import io.github.grpo4j.options.Check;
 import io.github.grpo4j.rollout.SamplingParams;
 
 /**
- * How answers are sampled.
+ * How completions are sampled.
  *
  * @param questionsPerStep questions of one rollout
- * @param answersPerQuestion size of a group; 2 or more, as an advantage compares the answers to one question
- * @param maxNewTokens longest answer, its end-of-sequence token included
+ * @param answersPerQuestion size of a group; 2 or more, as an advantage compares the completions to one question
+ * @param maxNewTokens longest completion, its end-of-sequence token included
  * @param temperature of the policy: sampling and log-probs both use it
  * @param topK keep the k most likely tokens; 0: off
  * @param topP keep the smallest set of tokens with this mass; 1: off
@@ -35,7 +35,7 @@ public record RolloutOptions(
     Check.atLeast(2, "rollout.answers_per_question", answersPerQuestion);
     Check.atLeast(1, "rollout.max_new_tokens", maxNewTokens);
     Check.that(temperature > 0 && Double.isFinite(temperature), "rollout.temperature", temperature,
-        "above 0: a policy that always gives the same answer cannot be improved");
+        "above 0: a policy that always gives the same completion cannot be improved");
     Check.atLeast(0, "rollout.top_k", topK);
     Check.that(topP > 0 && topP <= 1, "rollout.top_p", topP, "above 0 and at most 1");
     Check.fraction("rollout.min_p", minP);
@@ -44,7 +44,7 @@ public record RolloutOptions(
     Check.atLeast(0, "rollout.kv_cache_mb", kvCacheMb);
   }
 
-  /** How the policy's answers are drawn. */
+  /** How the policy's completions are drawn. */
   public SamplingParams sampling() {
     return new SamplingParams((float) temperature, topK, (float) topP, (float) minP, (float) repetitionPenalty, maxNewTokens);
   }

@@ -14,7 +14,7 @@ import io.github.grpo4j.options.Check;
  * @param backend what it runs on
  * @param data which problems it works on
  * @param prompt how a problem is put to it
- * @param rollout how answers are sampled
+ * @param rollout how completions are sampled
  * @param reward what an answer is worth
  * @param grpo how rewards become a gradient
  * @param optimizer how the gradient becomes new weights

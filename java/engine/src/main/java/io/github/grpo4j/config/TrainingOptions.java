@@ -14,7 +14,7 @@ import java.util.List;
  * @param microBatchTokens tokens that go through the model at once; changes memory and speed, not the result
  * @param recompute LAYER keeps one activation per layer and computes the others again in the backward pass
  * @param evalInterval steps between evaluations, the first before any update; 0: never
- * @param evalSamples sampled answers per problem in an evaluation, beside the greedy one; 0: greedy only
+ * @param evalSamples sampled completions per problem in an evaluation, beside the greedy one; 0: greedy only
  * @param checkpointInterval steps between checkpoints; 0: only at the end
  * @param keepCheckpoints so many of the latest are kept
  * @param runDir directory of everything the run writes

@@ -1,11 +1,11 @@
 package io.github.grpo4j.episode;
 
 /**
- * One sampled answer: what was drawn, token by token, never re-tokenised. Arrays belong to the record and must not be
+ * One sampled completion: what was drawn, token by token, never re-tokenised. Arrays belong to the record and must not be
  * changed.
  *
  * @param problem identity of the problem, as given in the rollout request
- * @param answer number of the answer within its group, from 0
+ * @param completion number of the completion within its group, from 0
  * @param tokenIds sampled tokens, a final end-of-sequence token included; never empty
  * @param logprobs of each sampled token under {@code softmax(logits / temperature)} over the whole vocabulary
  * @param entropies nats, of the same distributions
@@ -13,7 +13,7 @@ package io.github.grpo4j.episode;
  */
 public record Episode(
     int problem,
-    int answer,
+    int completion,
     int[] promptIds,
     int[] tokenIds,
     float[] logprobs,

@@ -32,26 +32,26 @@ public final class Evaluation implements AutoCloseable {
   private final Resources resources = new Resources();
   private final RunInputs inputs;
   private final Evaluator evaluator;
-  private final int answersPerProblem;
+  private final int completionsPerProblem;
 
-  private Evaluation(RunConfig config, int answersPerProblem) {
-    this.answersPerProblem = answersPerProblem;
+  private Evaluation(RunConfig config, int completionsPerProblem) {
+    this.completionsPerProblem = completionsPerProblem;
     ModelDirectory.checkFiles(ModelLocation.find(config.model().path()).model());
     Dataset problems = TrainingData.eval(config.data());
-    int answers = Math.multiplyExact(problems.size(), answersPerProblem);
-    MemoryPlan.evaluation(config, answers).requireFits();
+    int completions = Math.multiplyExact(problems.size(), completionsPerProblem);
+    MemoryPlan.evaluation(config, completions).requireFits();
     try {
       this.inputs = resources.own(RunInputs.open(config, problems));
-      this.evaluator = Evaluator.of(resources.own(new RunAssembly(inputs, inputs.scorer(), 0, answers)));
+      this.evaluator = Evaluator.of(resources.own(new RunAssembly(inputs, inputs.scorer(), 0, completions)));
     } catch (RuntimeException e) {
       resources.close();
       throw e;
     }
   }
 
-  /** @param answersPerProblem that {@link #run} will draw: 1 for greedy decoding, which would give the same one again */
-  public static Evaluation open(RunConfig config, int answersPerProblem) {
-    return new Evaluation(config, answersPerProblem);
+  /** @param completionsPerProblem that {@link #run} will draw: 1 for greedy decoding, which would give the same one again */
+  public static Evaluation open(RunConfig config, int completionsPerProblem) {
+    return new Evaluation(config, completionsPerProblem);
   }
 
   /** The problems that are asked. */
@@ -70,17 +70,17 @@ public final class Evaluation implements AutoCloseable {
    * @param params its limit on new tokens is at most the configuration's {@code rollout.max_new_tokens}
    */
   public Evaluator.Result run(SamplingParams params, RolloutListener listener) {
-    return evaluator.evaluate(inputs.evalProblems(), params, answersPerProblem, listener);
+    return evaluator.evaluate(inputs.evalProblems(), params, completionsPerProblem, listener);
   }
 
   /**
-   * The same, and writes every answer to a file when it ends, one JSON object a line, as a training run's own evaluations do: who stops
-   * a long evaluation keeps what was answered.
+   * The same, and writes every completion to a file when it ends, one JSON object a line, as a training run's own evaluations do: who stops
+   * a long evaluation keeps what was sampled.
    */
-  public Evaluator.Result run(SamplingParams params, RolloutListener listener, Path answers) {
+  public Evaluator.Result run(SamplingParams params, RolloutListener listener, Path completions) {
     String split = params.temperature() == 0 ? Sample.EVAL_GREEDY : Sample.EVAL_SAMPLED;
-    try (SamplesFile file = SamplesFile.create(answers)) {
-      return evaluator.evaluate(inputs.evalProblems(), params, answersPerProblem, listener, scored -> file.append(Sample.of(0, split, scored)));
+    try (SamplesFile file = SamplesFile.create(completions)) {
+      return evaluator.evaluate(inputs.evalProblems(), params, completionsPerProblem, listener, scored -> file.append(Sample.of(0, split, scored)));
     }
   }
 

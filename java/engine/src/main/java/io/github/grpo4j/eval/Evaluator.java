@@ -23,12 +23,12 @@ import java.util.function.Consumer;
  */
 public final class Evaluator {
   /**
-   * @param accuracy of the final answers, over all answers of all problems
-   * @param rates what is said of answers whatever their reward
-   * @param meanTokens length of an answer
+   * @param accuracy of the final answers, over all completions of all problems
+   * @param rates what is said of completions whatever their reward
+   * @param meanTokens length of a completion
    */
   public record Result(
-      AccuracyInterval accuracy, AnswerRates rates, double meanTokens, List<ScoredEpisode> answers, RolloutStats stats) {}
+      AccuracyInterval accuracy, AnswerRates rates, double meanTokens, List<ScoredEpisode> completions, RolloutStats stats) {}
 
   /** Sets the evaluation's random numbers apart from those of the rollouts of a run with the same seed. */
   private static final long STREAM = 0x6576616C75617465L;
@@ -48,35 +48,35 @@ public final class Evaluator {
     return new Evaluator(assembly.generator(), assembly.scorer(), assembly.config().training().seed());
   }
 
-  /** @param answers drawn per problem; 1 for greedy decoding, which would give the same one again */
-  public Result evaluate(EncodedPrompts problems, SamplingParams params, int answers, RolloutListener listener) {
-    return evaluate(problems, params, answers, listener, scored -> {});
+  /** @param completions drawn per problem; 1 for greedy decoding, which would give the same one again */
+  public Result evaluate(EncodedPrompts problems, SamplingParams params, int completions, RolloutListener listener) {
+    return evaluate(problems, params, completions, listener, scored -> {});
   }
 
-  /** @param answered gets every answer when it ends and is scored */
-  public Result evaluate(EncodedPrompts problems, SamplingParams params, int answers, RolloutListener listener, Consumer<ScoredEpisode> answered) {
+  /** @param onScored gets every completion when it ends and is scored */
+  public Result evaluate(EncodedPrompts problems, SamplingParams params, int completions, RolloutListener listener, Consumer<ScoredEpisode> onScored) {
     List<RolloutRequest> requests = new ArrayList<>();
     for (int i = 0; i < problems.size(); i++) {
-      requests.add(new RolloutRequest(problems.get(i).problem().index(), problems.get(i).ids(), answers));
+      requests.add(new RolloutRequest(problems.get(i).problem().index(), problems.get(i).ids(), completions));
     }
-    List<CompletableFuture<ScoredEpisode>> scores = new ArrayList<>(Collections.nCopies(problems.size() * answers, null));
+    List<CompletableFuture<ScoredEpisode>> scores = new ArrayList<>(Collections.nCopies(problems.size() * completions, null));
     List<CompletableFuture<ScoredEpisode>> pending = new ArrayList<>();
     Generator.Rollout rollout = generator.generate(requests, params, seed, 0, new RolloutListener() {
       @Override
-      public void token(int request, int answer, int tokenId) {
-        listener.token(request, answer, tokenId);
+      public void token(int request, int completion, int tokenId) {
+        listener.token(request, completion, tokenId);
       }
 
       @Override
-      public void ended(int request, int answer, Episode episode) {
+      public void ended(int request, int completion, Episode episode) {
         CompletableFuture<ScoredEpisode> score = scorer.submit(problems.get(request).problem(), request, episode);
-        scores.set(request * answers + answer, score);
+        scores.set(request * completions + completion, score);
         if (score.isDone()) {
-          answered.accept(score.join());
+          onScored.accept(score.join());
         } else {
           pending.add(score); // decoding does not wait for a slow reward
         }
-        listener.ended(request, answer, episode);
+        listener.ended(request, completion, episode);
       }
 
       @Override
@@ -84,7 +84,7 @@ public final class Evaluator {
         listener.progress(finished, total, newTokens);
       }
     });
-    pending.forEach(score -> answered.accept(score.join()));
+    pending.forEach(score -> onScored.accept(score.join()));
     List<ScoredEpisode> scored = scores.stream().map(CompletableFuture::join).toList();
     int right = (int) scored.stream().filter(episode -> episode.reward().correct()).count();
     double meanTokens = scored.stream().mapToInt(episode -> episode.episode().tokenIds().length).average().orElse(0);

@@ -12,7 +12,7 @@ import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 
-/** The evaluations of a training run: greedy answers to the held-out problems, and sampled ones where asked for. */
+/** The evaluations of a training run: greedy completions to the held-out problems, and sampled ones where asked for. */
 public final class RunEvaluation {
   /** What one evaluation found. */
   public record Measured(Evaluator.Result greedy, Optional<Evaluator.Result> sampled) {
@@ -23,18 +23,18 @@ public final class RunEvaluation {
       byLength().accuracy().forEach((bucket, accuracy) -> metrics.put(Metrics.EVAL_ACCURACY_BY_LENGTH + bucket, accuracy));
     }
 
-    /** The sampled answers, which show what the policy does in training; the greedy ones where none was sampled. */
-    public AnswersByLength byLength() {
-      return new AnswersByLength(sampled.orElse(greedy).answers());
+    /** The sampled completions, which show what the policy does in training; the greedy ones where none was sampled. */
+    public CompletionsByLength byLength() {
+      return new CompletionsByLength(sampled.orElse(greedy).completions());
     }
 
-    /** All answers, greedy and sampled. */
-    public List<ScoredEpisode> answers() {
-      return Stream.concat(greedy.answers().stream(), sampledAnswers().stream()).toList();
+    /** All completions, greedy and sampled. */
+    public List<ScoredEpisode> completions() {
+      return Stream.concat(greedy.completions().stream(), sampledCompletions().stream()).toList();
     }
 
-    public List<ScoredEpisode> sampledAnswers() {
-      return sampled.map(Evaluator.Result::answers).orElse(List.of());
+    public List<ScoredEpisode> sampledCompletions() {
+      return sampled.map(Evaluator.Result::completions).orElse(List.of());
     }
   }
 

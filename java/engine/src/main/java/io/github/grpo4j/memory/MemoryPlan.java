@@ -115,15 +115,15 @@ public record MemoryPlan(ModelConfig model, DeviceKind device, List<Part> parts,
         new Part("reference positions", ownMemory(device), positions, "f32", "grpo.kl.coef=0"));
   }
 
-  /** The plan of an evaluation of {@code answers} answers. */
-  public static MemoryPlan evaluation(RunConfig config, int answers) {
+  /** The plan of an evaluation of {@code completions} completions. */
+  public static MemoryPlan evaluation(RunConfig config, int completions) {
     config.backend().requireKernelsFor(config.model().dtype());
     ModelConfig model = modelOf(config);
     DeviceKind device = config.backend().deviceKind();
     int longest = longestSequence(config, model);
     List<Part> parts = new ArrayList<>();
     parts.add(weights(model, config.model().dtype(), longest, device));
-    parts.addAll(rollout(config, model, longest, answers, ownMemory(device)));
+    parts.addAll(rollout(config, model, longest, completions, ownMemory(device)));
     parts.addAll(others(config, device));
     return of(model, device, parts);
   }
@@ -136,7 +136,7 @@ public record MemoryPlan(ModelConfig model, DeviceKind device, List<Part> parts,
     return ModelConfig.read(ModelLocation.find(config.model().path()).model());
   }
 
-  /** Prompt and answer together; a model's own limit is a limit here, too, since nothing longer can be opened. */
+  /** Prompt and completion together; a model's own limit is a limit here, too, since nothing longer can be opened. */
   private static int longestSequence(RunConfig config, ModelConfig model) {
     return (int) Math.min((long) config.data().maxPromptTokens() + config.rollout().maxNewTokens(), model.maxPositions());
   }
@@ -176,14 +176,14 @@ public record MemoryPlan(ModelConfig model, DeviceKind device, List<Part> parts,
     return parts;
   }
 
-  private static List<Part> rollout(RunConfig config, ModelConfig model, int longest, int answers, Memory memory) {
+  private static List<Part> rollout(RunConfig config, ModelConfig model, int longest, int completions, Memory memory) {
     DType dtype = config.model().dtype();
-    Generator.Limits limits = RolloutLimits.of(config, model, longest, answers);
+    Generator.Limits limits = RolloutLimits.of(config, model, longest, completions);
     return List.of(
         new Part("KV cache", memory, limits.kvBlocks() * KvCache.blockBytes(model, dtype),
             String.format(Locale.ROOT, "%,d blocks of 32 tokens", limits.kvBlocks()), "rollout.kv_cache_mb or rollout.max_batch"),
         new Part("rollout workspace", memory, Generator.workingBytes(model, dtype, limits),
-            String.format(Locale.ROOT, "%,d answers at once, up to %,d tokens each", limits.maxRows(), longest), "rollout.max_batch"));
+            String.format(Locale.ROOT, "%,d completions at once, up to %,d tokens each", limits.maxRows(), longest), "rollout.max_batch"));
   }
 
   /** The memories that the run has parts in. */

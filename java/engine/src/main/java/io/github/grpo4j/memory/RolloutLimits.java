@@ -6,7 +6,7 @@ import io.github.grpo4j.model.KvCache;
 import io.github.grpo4j.model.ModelConfig;
 import io.github.grpo4j.rollout.Generator;
 
-/** How many answers are decoded together, and how large the cache is, where the configuration leaves it open. */
+/** How many completions are decoded together, and how large the cache is, where the configuration leaves it open. */
 public final class RolloutLimits {
   private static final int PREFILL_TOKENS = 1024;
   /** Beyond this a CPU's matrix products gain nothing from more rows, and logits of a large vocabulary grow long. */
@@ -14,11 +14,11 @@ public final class RolloutLimits {
 
   private RolloutLimits() {}
 
-  /** @param answers that there are to draw: more rows than that would stay empty */
-  public static Generator.Limits of(RunConfig config, ModelConfig model, int longestSequence, int answers) {
+  /** @param completions that there are to draw: more rows than that would stay empty */
+  public static Generator.Limits of(RunConfig config, ModelConfig model, int longestSequence, int completions) {
     RolloutOptions options = config.rollout();
     int perSequence = KvCache.blocksFor(longestSequence) + 1;
-    int rows = options.maxBatch() > 0 ? options.maxBatch() : Math.min(MOST_ROWS, answers);
+    int rows = options.maxBatch() > 0 ? options.maxBatch() : Math.min(MOST_ROWS, completions);
     if (options.kvCacheMb() == 0) {
       return new Generator.Limits(rows, longestSequence, (rows + 1) * perSequence, PREFILL_TOKENS);
     }

@@ -4,7 +4,7 @@ import java.util.Arrays;
 
 /**
  * Reference-counted blocks of the paged KV cache. A block with several owners is shared: the prompt of a group, read by all
- * its answers. A shared block is copied before it is written to.
+ * its completions. A shared block is copied before it is written to.
  */
 public final class BlockAllocator {
   private final int[] owners;

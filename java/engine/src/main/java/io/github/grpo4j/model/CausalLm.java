@@ -38,7 +38,7 @@ public final class CausalLm implements AutoCloseable {
 
   /**
    * @param weights stay the caller's
-   * @param maxPositions longest sequence that will be seen, prompt and answer together
+   * @param maxPositions longest sequence that will be seen, prompt and completion together
    */
   public CausalLm(Backend backend, ModelWeights weights, int maxPositions) {
     this.backend = backend;

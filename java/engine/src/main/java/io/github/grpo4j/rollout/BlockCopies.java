@@ -4,7 +4,7 @@ import io.github.grpo4j.model.KvCache;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Block copies collected while answers start, run together once the prompts are prefilled. */
+/** Block copies collected while completions start, run together once the prompts are prefilled. */
 final class BlockCopies {
   private final List<Integer> from = new ArrayList<>();
   private final List<Integer> to = new ArrayList<>();

@@ -75,7 +75,7 @@ final class DecodeSteps implements AutoCloseable {
         + SamplingInputs.bytes(maxRows) + Arena.sizeOf(DType.F32, maxRows, vocabSize);
   }
 
-  /** The answer is the {@code index}-th row of the steps to come: its prompt becomes that row's history, if there is a penalty. */
+  /** The completion is the {@code index}-th row of the steps to come: its prompt becomes that row's history, if there is a penalty. */
   void admit(Sequence row, int index, SamplingSettings settings) {
     if (hasHistory(settings)) {
       int[] prompt = row.group.request.promptIds();
@@ -105,7 +105,7 @@ final class DecodeSteps implements AutoCloseable {
     SamplingInputs samplingInputs = new SamplingInputs(padded, Math.toIntExact(history.columns()));
     for (int r = 0; r < count; r++) {
       Sequence row = rows.get(r);
-      samplingInputs.addRow(step, row.group.request.problem(), row.answer, row.queued(), row.cached());
+      samplingInputs.addRow(step, row.group.request.problem(), row.completion, row.queued(), row.cached());
       metadata.addRow(row.inputFrom(), row.cached(), row.nextSlot(allocator));
       metadata.endSequence(row.blocks, maxBlocks, row.cached() + 1);
       row.advance(r);

@@ -22,22 +22,22 @@ import java.util.Set;
 import java.util.concurrent.CancellationException;
 
 /**
- * Draws answers: a paged KV cache whose prompt blocks are shared by the answers of a group, and continuous batching, in
- * which the place of an answer that ended is taken by the next one at once.
+ * Draws completions: a paged KV cache whose prompt blocks are shared by the completions of a group, and continuous batching, in
+ * which the place of a completion that ended is taken by the next one at once.
  *
- * <p>Random numbers are keyed by (seed, step, problem, answer, position), and a row's arithmetic does not depend on its
- * neighbours: an answer is the same whatever else is in the batch and however large the batch is.
+ * <p>Random numbers are keyed by (seed, step, problem, completion, position), and a row's arithmetic does not depend on its
+ * neighbours: a completion is the same whatever else is in the batch and however large the batch is.
  *
- * <p>An answer starts only when the blocks that it may come to need are free, so nothing ever has to be evicted.
+ * <p>A completion starts only when the blocks that it may come to need are free, so nothing ever has to be evicted.
  */
 public final class Generator implements AutoCloseable {
   /**
    * Limits that memory is planned for.
    *
-   * @param maxRows answers decoded together
-   * @param maxSequenceTokens longest prompt and answer together
-   * @param kvBlocks blocks of the cache: at least enough for one answer of that length, and one more for the block in which
-   *     the answers of a group begin to differ
+   * @param maxRows completions decoded together
+   * @param maxSequenceTokens longest prompt and completion together
+   * @param kvBlocks blocks of the cache: at least enough for one completion of that length, and one more for the block in which
+   *     the completions of a group begin to differ
    * @param prefillTokens prompt tokens in one forward pass; a longer prompt is a pass of its own
    */
   public record Limits(int maxRows, int maxSequenceTokens, int kvBlocks, int prefillTokens) {
@@ -52,7 +52,7 @@ public final class Generator implements AutoCloseable {
       }
     }
 
-    /** A cache in which {@code maxRows} answers of full length fit, prompts not shared: nothing ever waits for blocks. */
+    /** A cache in which {@code maxRows} completions of full length fit, prompts not shared: nothing ever waits for blocks. */
     public static Limits of(int maxRows, int maxSequenceTokens) {
       return new Limits(maxRows, maxSequenceTokens, (maxRows + 1) * (KvCache.blocksFor(maxSequenceTokens) + 1), 1024);
     }
@@ -62,7 +62,7 @@ public final class Generator implements AutoCloseable {
     }
   }
 
-  /** What a rollout gave. Episodes are ordered by request, then by answer. */
+  /** What a rollout gave. Episodes are ordered by request, then by completion. */
   public record Rollout(List<Episode> episodes, RolloutStats stats) {}
 
   private final CausalLm model;
@@ -79,7 +79,7 @@ public final class Generator implements AutoCloseable {
   private final int maxBlocks;
 
   /**
-   * @param eosIds tokens that end an answer
+   * @param eosIds tokens that end a completion
    * @param vocabUsed token ids from here on are never drawn (padding rows of the head)
    */
   public Generator(CausalLm model, Limits limits, Set<Integer> eosIds, int vocabUsed, TextDecoder decoder) {
@@ -119,7 +119,7 @@ public final class Generator implements AutoCloseable {
         + AttentionMetadata.bytes(rows, rows, KvCache.blocksFor(limits.maxSequenceTokens()));
   }
 
-  /** Draws all answers of all requests. Interrupting the thread ends it with {@link CancellationException}. */
+  /** Draws all completions of all requests. Interrupting the thread ends it with {@link CancellationException}. */
   public Rollout generate(List<RolloutRequest> requests, SamplingParams params, long seed, int step, RolloutListener listener) {
     return new Run(requests, params, seed, step, listener).run();
   }
@@ -144,9 +144,9 @@ public final class Generator implements AutoCloseable {
     private final int step;
     private final RolloutListener listener;
     private final Deque<PromptGroup> waiting = new ArrayDeque<>();
-    /** Answers that get a token in the next step; {@link DecodeSteps} has the history of the r-th in its r-th row. */
+    /** Completions that get a token in the next step; {@link DecodeSteps} has the history of the r-th in its r-th row. */
     private final List<Sequence> rows = new ArrayList<>();
-    /** Those, and answers whose last tokens are in flight. */
+    /** Those, and completions whose last tokens are in flight. */
     private final Set<Sequence> unfinished = new LinkedHashSet<>();
     private final Episode[][] done;
     private final int total;
@@ -165,15 +165,15 @@ public final class Generator implements AutoCloseable {
       this.step = step;
       this.listener = listener;
       this.done = new Episode[requests.size()][];
-      int answers = 0;
+      int completions = 0;
       for (int i = 0; i < requests.size(); i++) {
         RolloutRequest request = requests.get(i);
         checkRequest(request);
         waiting.add(new PromptGroup(i, request));
-        done[i] = new Episode[request.answers()];
-        answers += request.answers();
+        done[i] = new Episode[request.completions()];
+        completions += request.completions();
       }
-      this.total = answers;
+      this.total = completions;
     }
 
     private void checkRequest(RolloutRequest request) {
@@ -192,13 +192,13 @@ public final class Generator implements AutoCloseable {
       try {
         while (finished < total) {
           if (Thread.currentThread().isInterrupted()) {
-            throw new CancellationException("the rollout was interrupted after " + finished + " of " + total + " answers");
+            throw new CancellationException("the rollout was interrupted after " + finished + " of " + total + " completions");
           }
           admit();
           if (!rows.isEmpty()) {
             decodeStep();
           } else if (steps.inFlight() == 0) {
-            throw new IllegalStateException("no answer can start with " + allocator);
+            throw new IllegalStateException("no completion can start with " + allocator);
           }
           if (rows.isEmpty() || steps.farEnoughAhead()) {
             collect(steps.receive());
@@ -220,14 +220,14 @@ public final class Generator implements AutoCloseable {
           times.decodeSeconds(), times.sampleSeconds() + collectNanos * 1e-9));
     }
 
-    /** Starts waiting answers, in order, while rows and blocks last. */
+    /** Starts waiting completions, in order, while rows and blocks last. */
     private void admit() {
       List<PromptGroup> toPrefill = new ArrayList<>();
       BlockCopies copies = new BlockCopies();
       int promised = rows.stream().mapToInt(Sequence::reserved).sum();
       while (rows.size() < limits.maxRows() && !waiting.isEmpty()) {
         PromptGroup group = waiting.peek();
-        int needed = group.promptBlockCount() + group.answerBlocks(params.maxNewTokens());
+        int needed = group.promptBlockCount() + group.completionBlocks(params.maxNewTokens());
         if (allocator.freeBlocks() - promised < needed) {
           break;
         }
@@ -235,7 +235,7 @@ public final class Generator implements AutoCloseable {
           group.takePromptBlocks(allocator);
           toPrefill.add(group);
         }
-        Sequence row = group.startAnswer(allocator, maxBlocks, params.maxNewTokens(), copies);
+        Sequence row = group.startCompletion(allocator, maxBlocks, params.maxNewTokens(), copies);
         unfinished.add(row);
         steps.admit(row, rows.size(), settings);
         rows.add(row);
@@ -321,14 +321,14 @@ public final class Generator implements AutoCloseable {
     private void append(Sequence row, int token, float logprob, float entropy) {
       newTokens++;
       row.append(token, logprob, entropy);
-      listener.token(row.group.requestIndex, row.answer, token);
+      listener.token(row.group.requestIndex, row.completion, token);
       FinishReason reason = eosIds.contains(token) ? FinishReason.EOS
           : row.sampled() == params.maxNewTokens() ? FinishReason.LENGTH : null;
       if (reason == null) {
         return;
       }
       Episode episode = row.toEpisode(reason, decoder);
-      done[row.group.requestIndex][row.answer] = episode;
+      done[row.group.requestIndex][row.completion] = episode;
       row.releaseBlocks(allocator);
       unfinished.remove(row);
       int index = rows.indexOf(row);
@@ -336,7 +336,7 @@ public final class Generator implements AutoCloseable {
         removeRow(index);
       }
       finished++;
-      listener.ended(row.group.requestIndex, row.answer, episode);
+      listener.ended(row.group.requestIndex, row.completion, episode);
     }
   }
 }

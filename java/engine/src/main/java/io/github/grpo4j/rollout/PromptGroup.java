@@ -5,8 +5,8 @@ import io.github.grpo4j.model.BlockAllocator;
 import io.github.grpo4j.model.KvCache;
 
 /**
- * A prompt whose answers are being drawn. All but its last token are prefilled once. Full blocks are shared by the answers;
- * the block in which answers begin to differ is copied for each answer but the last, which takes the original.
+ * A prompt whose completions are being drawn. All but its last token are prefilled once. Full blocks are shared by the completions;
+ * the block in which completions begin to differ is copied for each completion but the last, which takes the original.
  */
 final class PromptGroup {
   final int requestIndex;
@@ -14,7 +14,7 @@ final class PromptGroup {
   private final int[] promptBlocks;
   private final int fullBlocks;
   private boolean prefilled;
-  private int startedAnswers;
+  private int startedCompletions;
 
   PromptGroup(int requestIndex, RolloutRequest request) {
     this.requestIndex = requestIndex;
@@ -23,7 +23,7 @@ final class PromptGroup {
     this.promptBlocks = new int[KvCache.blocksFor(cachedPositions())];
   }
 
-  /** The prompt without its last token, which is the first input of each answer. */
+  /** The prompt without its last token, which is the first input of each completion. */
   int cachedPositions() {
     return request.promptIds().length - 1;
   }
@@ -33,18 +33,18 @@ final class PromptGroup {
   }
 
   boolean allStarted() {
-    return startedAnswers == request.answers();
+    return startedCompletions == request.completions();
   }
 
-  /** Blocks that the group takes before its first answer can start. */
+  /** Blocks that the group takes before its first completion can start. */
   int promptBlockCount() {
     return prefilled ? 0 : promptBlocks.length;
   }
 
-  /** Blocks that one more answer may come to need beyond the prompt's. */
-  int answerBlocks(int maxNewTokens) {
+  /** Blocks that one more completion may come to need beyond the prompt's. */
+  int completionBlocks(int maxNewTokens) {
     int whole = KvCache.blocksFor(cachedPositions() + maxNewTokens);
-    boolean takesOriginal = startedAnswers == request.answers() - 1;
+    boolean takesOriginal = startedCompletions == request.completions() - 1;
     return whole - (takesOriginal ? promptBlocks.length : fullBlocks);
   }
 
@@ -63,10 +63,10 @@ final class PromptGroup {
     return promptBlocks;
   }
 
-  /** Hands the prompt's blocks to the next answer; block copies that this needs are added to {@code copies}. */
-  Sequence startAnswer(BlockAllocator allocator, int maxBlocks, int maxNewTokens, BlockCopies copies) {
-    Sequence row = new Sequence(this, startedAnswers, maxBlocks, answerBlocks(maxNewTokens));
-    startedAnswers++;
+  /** Hands the prompt's blocks to the next completion; block copies that this needs are added to {@code copies}. */
+  Sequence startCompletion(BlockAllocator allocator, int maxBlocks, int maxNewTokens, BlockCopies copies) {
+    Sequence row = new Sequence(this, startedCompletions, maxBlocks, completionBlocks(maxNewTokens));
+    startedCompletions++;
     boolean last = allStarted();
     for (int i = 0; i < promptBlocks.length; i++) {
       if (last) {

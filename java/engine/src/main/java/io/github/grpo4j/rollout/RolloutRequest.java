@@ -1,18 +1,18 @@
 package io.github.grpo4j.rollout;
 
 /**
- * One prompt and how many answers to draw for it.
+ * One prompt and how many completions to draw for it.
  *
  * @param problem identity of the problem; part of the key of its random numbers, so it must not depend on the batch
  * @param promptIds at least one token
  */
-public record RolloutRequest(int problem, int[] promptIds, int answers) {
+public record RolloutRequest(int problem, int[] promptIds, int completions) {
   public RolloutRequest {
     if (promptIds.length == 0) {
       throw new IllegalArgumentException("the prompt of problem " + problem + " is empty");
     }
-    if (answers < 1) {
-      throw new IllegalArgumentException(answers + " answers asked for problem " + problem);
+    if (completions < 1) {
+      throw new IllegalArgumentException(completions + " completions asked for problem " + problem);
     }
   }
 }

@@ -5,7 +5,7 @@ package io.github.grpo4j.rollout;
  *
  * @param promptTokens tokens prefilled; the prompt of a group counts once
  * @param decodeSteps forward passes of decoding
- * @param decodedRows rows of all decoding steps, also those of answers that had ended and were not known to;
+ * @param decodedRows rows of all decoding steps, also those of completions that had ended and were not known to;
  *     {@code newTokens / (decodeSteps * maxRows)} is the slot efficiency
  * @param sampleSeconds where steps are queued ahead of the host, sampling is a part of {@code decodeSeconds}
  */

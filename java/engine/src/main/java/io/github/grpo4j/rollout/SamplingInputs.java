@@ -44,10 +44,10 @@ final class SamplingInputs {
   }
 
   /** The random numbers of a row are keyed by the first four; the input token is at {@code position} of its sequence. */
-  void addRow(int step, int problem, int answer, int sampled, int position) {
+  void addRow(int step, int problem, int completion, int sampled, int position) {
     words[4 * row] = step;
     words[4 * row + 1] = problem;
-    words[4 * row + 2] = answer;
+    words[4 * row + 2] = completion;
     words[4 * row + 3] = sampled;
     words[historyAt + row] = row * historyColumns + position;
     row++;

@@ -3,9 +3,9 @@ package io.github.grpo4j.rollout;
 import io.github.grpo4j.backend.SamplingSettings;
 
 /**
- * How answers are drawn; the fields are those of {@link SamplingSettings}.
+ * How completions are drawn; the fields are those of {@link SamplingSettings}.
  *
- * @param maxNewTokens most tokens of an answer, the end-of-sequence token included
+ * @param maxNewTokens most tokens of a completion, the end-of-sequence token included
  */
 public record SamplingParams(float temperature, int topK, float topP, float minP, float repetitionPenalty, int maxNewTokens) {
   public SamplingParams {

@@ -12,7 +12,7 @@ import java.util.Arrays;
  */
 final class Sequence {
   final PromptGroup group;
-  final int answer;
+  final int completion;
   final int[] blocks;
   private int blockCount;
   private int reserved;
@@ -26,10 +26,10 @@ final class Sequence {
   private float[] entropies = new float[16];
   private int sampled;
 
-  /** @param reserved blocks set aside for this answer, beyond the ones it is given */
-  Sequence(PromptGroup group, int answer, int maxBlocks, int reserved) {
+  /** @param reserved blocks set aside for this completion, beyond the ones it is given */
+  Sequence(PromptGroup group, int completion, int maxBlocks, int reserved) {
     this.group = group;
-    this.answer = answer;
+    this.completion = completion;
     this.blocks = new int[maxBlocks];
     this.reserved = reserved;
     this.cached = group.cachedPositions();
@@ -79,12 +79,12 @@ final class Sequence {
     return -1 - token;
   }
 
-  /** Steps queued for this answer, each of which draws a token. */
+  /** Steps queued for this completion, each of which draws a token. */
   int queued() {
     return queued;
   }
 
-  /** A step was queued in which this answer is the {@code index}-th row. */
+  /** A step was queued in which this completion is the {@code index}-th row. */
   void advance(int index) {
     queued++;
     cached++;
@@ -108,7 +108,7 @@ final class Sequence {
     sampled++;
   }
 
-  /** Whether the answer has ended; what is still sampled for it is of no use. */
+  /** Whether the completion has ended; what is still sampled for it is of no use. */
   boolean finished() {
     return finished;
   }
@@ -121,11 +121,11 @@ final class Sequence {
     reserved = 0;
   }
 
-  /** Ends the answer. */
+  /** Ends the completion. */
   Episode toEpisode(FinishReason reason, TextDecoder decoder) {
     finished = true;
     int[] ids = Arrays.copyOf(tokenIds, sampled);
-    return new Episode(group.request.problem(), answer, group.request.promptIds(), ids, Arrays.copyOf(logprobs, sampled),
+    return new Episode(group.request.problem(), completion, group.request.promptIds(), ids, Arrays.copyOf(logprobs, sampled),
         Arrays.copyOf(entropies, sampled), reason, decoder.decode(ids));
   }
 }

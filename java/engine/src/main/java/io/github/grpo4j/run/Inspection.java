@@ -38,7 +38,7 @@ public record Inspection(
   /**
    * @param vocabUsed ids from here on are rows of the head that no token stands for
    * @param eos what training data is closed with
-   * @param stop ids that end an answer
+   * @param stop ids that end a completion
    */
   public record TokenizerFacts(int vocabUsed, OptionalInt eos, List<Integer> stop, boolean chatTemplate) {}
 

@@ -25,8 +25,8 @@ import java.util.stream.Stream;
  * <pre>
  *   config.yaml                 the resolved configuration
  *   metrics.jsonl, samples.jsonl
- *   eval/step_000020.jsonl      every answer of an evaluation
- *   eval/traces.jsonl           one short, one medium and one long answer of each evaluation
+ *   eval/step_000020.jsonl      every completion of an evaluation
+ *   eval/traces.jsonl           one short, one medium and one long completion of each evaluation
  *   checkpoints/step_000040/    model/ optimizer.safetensors state.json config.yaml manifest.json
  *   model/                      the result, as a Hugging Face directory
  * </pre>
@@ -177,15 +177,15 @@ public final class RunDirectory {
   public void writeEvaluation(int step, List<ScoredEpisode> greedy, List<ScoredEpisode> sampled) {
     Path folder = path.resolve("eval");
     Path file = folder.resolve(String.format("step_%06d.jsonl", step));
-    List<Sample> answers = new ArrayList<>(Sample.of(step, Sample.EVAL_GREEDY, greedy));
-    answers.addAll(Sample.of(step, Sample.EVAL_SAMPLED, sampled));
+    List<Sample> completions = new ArrayList<>(Sample.of(step, Sample.EVAL_GREEDY, greedy));
+    completions.addAll(Sample.of(step, Sample.EVAL_SAMPLED, sampled));
     try {
       Files.createDirectories(folder);
     } catch (IOException e) {
-      throw new UncheckedIOException("the answers of the evaluation could not be written to " + file + ": " + IoReason.of(e), e);
+      throw new UncheckedIOException("the completions of the evaluation could not be written to " + file + ": " + IoReason.of(e), e);
     }
     try (SamplesFile samples = SamplesFile.create(file)) {
-      answers.forEach(samples::append);
+      completions.forEach(samples::append);
     }
   }
 

@@ -134,7 +134,7 @@ public final class ModelSession implements AutoCloseable {
     return new ModelState(backend, weights, directory);
   }
 
-  /** Tokens that end an answer; without a tokenizer the one that config.json names, if it does. */
+  /** Tokens that end a completion; without a tokenizer the one that config.json names, if it does. */
   public Set<Integer> stopIds() {
     Set<Integer> stop = tokenizer.map(read -> Set.copyOf(read.special().stop())).orElse(Set.of());
     int declared = weights.config().eosTokenId();

@@ -35,9 +35,9 @@ public final class RunAssembly implements AutoCloseable {
   /**
    * @param inputs closed by whoever opened them
    * @param longestTrained tokens of the longest sequence that is trained on, 0 where nothing is
-   * @param answersAtOnce that there are to draw in one rollout
+   * @param completionsAtOnce that there are to draw in one rollout
    */
-  public RunAssembly(RunInputs inputs, EpisodeScorer scorer, int longestTrained, int answersAtOnce) {
+  public RunAssembly(RunInputs inputs, EpisodeScorer scorer, int longestTrained, int completionsAtOnce) {
     this.config = inputs.config();
     this.inputs = inputs;
     this.scorer = scorer;
@@ -45,7 +45,7 @@ public final class RunAssembly implements AutoCloseable {
     ModelSession session = inputs.session();
     try {
       this.model = resources.own(new CausalLm(session.backend(), session.weights(), longestSequence));
-      this.generator = resources.own(new Generator(model, RolloutLimits.of(config, model.config(), longestSequence, answersAtOnce),
+      this.generator = resources.own(new Generator(model, RolloutLimits.of(config, model.config(), longestSequence, completionsAtOnce),
           session.stopIds(), session.tokenizer().vocabUsed(), session.tokenizer()::decode));
     } catch (RuntimeException e) {
       resources.close();

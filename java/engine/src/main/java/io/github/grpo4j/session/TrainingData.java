@@ -36,7 +36,7 @@ public final class TrainingData {
     return limited(all, data.evalLimit());
   }
 
-  /** How a problem becomes the token ids that answers continue. */
+  /** How a problem becomes the token ids that completions continue. */
   public static Function<String, int[]> prompts(RunConfig config, Path modelDirectory, Tokenizer tokenizer) {
     PromptOptions options = config.prompt();
     PromptStyle style = options.chat() ? PromptStyle.CHAT : PromptStyle.PLAIN;

@@ -100,7 +100,7 @@ public final class ChatTemplate {
   /**
    * A conversation as text.
    *
-   * @param addGenerationPrompt whether to end with what begins the model's answer
+   * @param addGenerationPrompt whether to end with what begins the model's completion
    * @throws TextException if the template refuses the messages or fails; the message names file and line
    */
   public String render(List<ChatMessage> messages, boolean addGenerationPrompt) {

@@ -14,7 +14,7 @@ import java.util.Objects;
  *
  * @param system the system message of a chat; empty leaves the choice to the model's template, which may have its own
  * @param user the user's text, with {@code {question}} where the question goes
- * @param responsePrefix what the answer begins with, such as {@code <think>}: written for the model, not by it
+ * @param responsePrefix what the completion begins with, such as {@code <think>}: written for the model, not by it
  */
 public record PromptTemplate(PromptStyle style, String system, String user, String responsePrefix) {
   private static final String QUESTION = "{question}";

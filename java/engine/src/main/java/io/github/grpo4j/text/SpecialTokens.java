@@ -16,7 +16,7 @@ import java.util.Set;
  * generation_config.json (else config.json) are where generation stops. Both count as ends here.
  *
  * @param bos begins a sequence; absent in Qwen models
- * @param eos ends an answer: what training data is closed with, and the first of {@code stop}; absent if no file names one
+ * @param eos ends a completion: what training data is closed with, and the first of {@code stop}; absent if no file names one
  * @param stop every id at which generation ends; empty if there is none
  * @param pad fills unused places in other software; never used as a sentinel here
  */

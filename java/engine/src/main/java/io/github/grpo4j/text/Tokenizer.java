@@ -41,7 +41,7 @@ public final class Tokenizer implements AutoCloseable {
    * Loads a tokenizer.
    *
    * @param path a model directory with a tokenizer.json, or that file itself; tokenizer_config.json, generation_config.json and
-   *     config.json beside it say which ids end an answer
+   *     config.json beside it say which ids end a completion
    * @throws TextException if a file is missing or corrupt
    */
   public static Tokenizer load(Path path) {

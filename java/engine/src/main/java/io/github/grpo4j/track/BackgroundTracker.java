@@ -12,7 +12,7 @@ import java.util.function.Consumer;
  * dropped. A tracker that throws gets no more events. Both are told once.
  */
 final class BackgroundTracker {
-  /** Events may hold all answers of a step, so few of them wait. */
+  /** Events may hold all completions of a step, so few of them wait. */
   private static final int WAITING = 64;
 
   private final Tracker tracker;

@@ -21,7 +21,7 @@ public final class Metrics {
   public static final String LEARNING_RATE = "learning_rate";
   /** Factor on the loss of the next step, where a model is stored in fp16. */
   public static final String LOSS_SCALE = "loss_scale";
-  /** Prompt and answer tokens that the run has processed so far. */
+  /** Prompt and completion tokens that the run has processed so far. */
   public static final String NUM_TOKENS = "num_tokens";
   public static final String EPOCH = "epoch";
   /** Distance between the log-probs of the sampler and those of the training forward, over the tokens of the step. */
@@ -29,10 +29,10 @@ public final class Metrics {
   public static final String LOGP_DIFFERENCE_MAX = "sampling/sampling_logp_difference/max";
   /** Prefix of what an evaluation measured. */
   public static final String EVAL = "eval/";
-  // Evaluation: the share of held-out problems answered rightly, and its greedy answers' mean length.
+  // Evaluation: the share of held-out problems answered rightly, and its greedy completions' mean length.
   public static final String EVAL_ACCURACY_GREEDY = "eval/accuracy_greedy";
   public static final String EVAL_ACCURACY_SAMPLED = "eval/accuracy_sampled";
-  /** Prefix of the accuracy among {@code short}, {@code medium} and {@code long} answers: sampled ones where there are some. */
+  /** Prefix of the accuracy among {@code short}, {@code medium} and {@code long} completions: sampled ones where there are some. */
   public static final String EVAL_ACCURACY_BY_LENGTH = "eval/accuracy_by_length/";
   public static final String EVAL_MEAN_LENGTH = "eval/completions/mean_length";
   // Wall clock.

@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * One answer of the model with its reward: a row of the samples table.
+ * One completion of the model with its reward: a row of the samples table.
  *
  * @param step optimizer step at which it was written
  * @param split {@code train}, {@code eval_greedy}, {@code eval_sampled}, or {@code eval_trace/} and a bucket of lengths

@@ -25,7 +25,7 @@ public interface Tracker extends AutoCloseable {
   default void samples(List<Sample> samples) {}
 
   /**
-   * One answer of each bucket of lengths, after an evaluation and before the metrics of its step.
+   * One completion of each bucket of lengths, after an evaluation and before the metrics of its step.
    *
    * @param traces their split is {@value Sample#EVAL_TRACE} and the bucket: {@code short}, {@code medium} or {@code long}
    */

@@ -110,12 +110,12 @@ final class RolloutUpdate {
       experience = experience.withReference(evidence.referenceLogprobs());
     }
     Updated updated = new Updated();
-    int answers = config.rollout().answersPerQuestion();
-    int questions = episodes.size() / answers;
+    int completions = config.rollout().answersPerQuestion();
+    int questions = episodes.size() / completions;
     int updates = Math.min(config.grpo().updatesPerRollout(), questions);
     for (int u = 0; u < updates; u++) {
-      int from = (int) ((long) questions * u / updates) * answers;
-      int to = (int) ((long) questions * (u + 1) / updates) * answers;
+      int from = (int) ((long) questions * u / updates) * completions;
+      int to = (int) ((long) questions * (u + 1) / updates) * completions;
       double rate = schedule.at(optimizerSteps + u);
       updated.add(update.step(experience.part(from, to), rate, updated.losses.isEmpty() && !config.rescoresRollout()), rate);
     }

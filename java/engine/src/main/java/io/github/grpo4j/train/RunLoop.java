@@ -128,8 +128,8 @@ final class RunLoop {
     RunEvaluation.Measured measured =
         control.interruptibly(() -> evaluation.measure(() -> listener.rolloutListener(step, Phase.EVALUATION)));
     measured.putInto(metrics);
-    RewardFailures.describe(measured.answers()).ifPresent(what -> listener.warning("evaluation of step " + step + ": " + what));
-    directory.writeEvaluation(step, measured.greedy().answers(), measured.sampledAnswers());
+    RewardFailures.describe(measured.completions()).ifPresent(what -> listener.warning("evaluation of step " + step + ": " + what));
+    directory.writeEvaluation(step, measured.greedy().completions(), measured.sampledCompletions());
     Map<String, ScoredEpisode> traces = measured.byLength().traces(config.training().seed(), step);
     trackers.traces(traces.entrySet().stream()
         .map(trace -> Sample.of(step, Sample.EVAL_TRACE + trace.getKey(), trace.getValue())).toList());

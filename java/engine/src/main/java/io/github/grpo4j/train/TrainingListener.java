@@ -42,7 +42,7 @@ public interface TrainingListener {
   /**
    * An evaluation is done, before its step's metrics.
    *
-   * @param traces one answer of each bucket of lengths, by the bucket's name: {@code short}, {@code medium}, {@code long}
+   * @param traces one completion of each bucket of lengths, by the bucket's name: {@code short}, {@code medium}, {@code long}
    */
   default void traces(int step, Map<String, ScoredEpisode> traces) {}
 

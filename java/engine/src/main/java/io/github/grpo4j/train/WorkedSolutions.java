@@ -33,7 +33,7 @@ record WorkedSolutions(String sha256, List<Sample> samples) {
       Problem problem = prompted.get(i).problem();
       if (problem.solution() == null) {
         throw new DataException("problem " + problem.index() + " of " + solutions.name()
-            + " has no solution to imitate; sft needs question and worked answer");
+            + " has no solution to imitate; sft needs a question and a worked solution");
       }
       int[] prompt = prompted.get(i).ids();
       int[] solution = session.tokenizer().encode(problem.solution());

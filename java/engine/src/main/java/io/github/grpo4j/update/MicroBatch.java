@@ -12,14 +12,14 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * Samples that go through the model together. Neighbours with the same prompt, as the answers of a group are, share its rows:
+ * Samples that go through the model together. Neighbours with the same prompt, as the completions of a group are, share its rows:
  *
  * <pre>
- *   prompt p0 … pn, answers a0 a1 a2 and b0 b1:   parent [p0 … pn-1], children [pn a0 a1] and [pn b0]
+ *   prompt p0 … pn, completions a0 a1 a2 and b0 b1:   parent [p0 … pn-1], children [pn a0 a1] and [pn b0]
  * </pre>
  *
- * The last token of the prompt is repeated, since its row predicts a different token for every answer; so the rows of an
- * answer's targets lie side by side in one segment. The last token of a sample is only a target: nothing follows from its row.
+ * The last token of the prompt is repeated, since its row predicts a different token for every completion; so the rows of a
+ * completion's targets lie side by side in one segment. The last token of a sample is only a target: nothing follows from its row.
  */
 final class MicroBatch {
   private final List<Sample> samples = new ArrayList<>();

@@ -17,7 +17,7 @@ import java.util.concurrent.CancellationException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Measuring a model writes answers when they end, so that stopping loses none. */
+/** Measuring a model writes completions when they end, so that stopping loses none. */
 class EvaluationTest {
   private static final int PROBLEMS = TestBackends.sized(12, 3);
   private static final RunConfig CONFIG = ConfigLoader.parse("""
@@ -48,8 +48,8 @@ class EvaluationTest {
     try (Evaluation evaluation = Evaluation.open(CONFIG, 1)) {
       SamplingParams greedy = SamplingParams.greedy(24);
       Evaluator.Result result = evaluation.run(greedy, RolloutListener.NONE, whole);
-      assertEquals(PROBLEMS, result.answers().size());
-      assertEquals(List.of(0, PROBLEMS - 1), List.of(result.answers().get(0).group(), result.answers().get(PROBLEMS - 1).group()),
+      assertEquals(PROBLEMS, result.completions().size());
+      assertEquals(List.of(0, PROBLEMS - 1), List.of(result.completions().get(0).group(), result.completions().get(PROBLEMS - 1).group()),
           "in the order of the problems, whichever ended first");
       assertThrows(CancellationException.class, () -> evaluation.run(greedy, stopSoon, stopped));
       assertEquals(result.accuracy(), evaluation.run(greedy, RolloutListener.NONE).accuracy(), "it can go on after a stop");

@@ -27,8 +27,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * However far the host lets steps run ahead and however many rows they are padded to: answers have the same bits, no cache block
- * is lost, and an answer that ended costs as many rows for nothing as steps were ahead.
+ * However far the host lets steps run ahead and however many rows they are padded to: completions have the same bits, no cache block
+ * is lost, and a completion that ended costs as many rows for nothing as steps were ahead.
  */
 class DecodeAheadTest {
   private static final int MAX_TOKENS = 100;
@@ -96,7 +96,7 @@ class DecodeAheadTest {
       }
       long ended = expected.episodes().stream()
           .filter(e -> e.finishReason() == FinishReason.EOS && e.tokenIds().length < MAX_NEW).count();
-      assertTrue(ended > (EMULATED ? 0 : 5) && ended < expected.episodes().size(), ended + " answers end early");
+      assertTrue(ended > (EMULATED ? 0 : 5) && ended < expected.episodes().size(), ended + " completions end early");
       for (Limits limits : limits()) {
         for (IntUnaryOperator padding : paddings()) {
           try (Generator generator = generator(limits, ahead, padding)) {
@@ -104,7 +104,7 @@ class DecodeAheadTest {
             assertSame(ahead + " ahead, " + limits, expected.episodes(), rollout.episodes());
             assertEquals(limits.kvBlocks(), generator.freeBlocks());
             long inVain = rollout.stats().decodedRows() - rollout.stats().newTokens();
-            assertTrue(inVain <= ahead * ended, inVain + " rows in vain, " + ahead + " ahead, " + ended + " answers that ended early");
+            assertTrue(inVain <= ahead * ended, inVain + " rows in vain, " + ahead + " ahead, " + ended + " completions that ended early");
             assertTrue(inVain >= Math.min(ahead, 1) * ended, inVain + " rows in vain");
           }
         }
@@ -161,7 +161,7 @@ class DecodeAheadTest {
     assertEquals(queued[0], read[0]);
   }
 
-  /** A penalty after which no token is the likeliest twice: prompt and answer never repeat one, which they do without a penalty. */
+  /** A penalty after which no token is the likeliest twice: prompt and completion never repeat one, which they do without a penalty. */
   @ParameterizedTest
   @ValueSource(ints = {0, 2})
   void theHistoryHasPromptAndAnswer(int ahead) {
@@ -179,7 +179,7 @@ class DecodeAheadTest {
     }
   }
 
-  /** The tokens of an answer are reported in order, and none that was drawn after its end. */
+  /** The tokens of a completion are reported in order, and none that was drawn after its end. */
   @Test
   void listenersHearOfWhatIsKept() {
     try (Generator generator = generator(Limits.of(4, MAX_TOKENS), 2, rows -> 4)) {
@@ -189,12 +189,12 @@ class DecodeAheadTest {
       }
       Rollout rollout = generator.generate(requests(), PLAIN, 1, 0, new RolloutListener() {
         @Override
-        public void token(int request, int answer, int tokenId) {
-          heard.get(10 * request + answer).add(tokenId);
+        public void token(int request, int completion, int tokenId) {
+          heard.get(10 * request + completion).add(tokenId);
         }
       });
       for (Episode episode : rollout.episodes()) {
-        assertEquals(Arrays.stream(episode.tokenIds()).boxed().toList(), heard.get(10 * episode.problem() + episode.answer()));
+        assertEquals(Arrays.stream(episode.tokenIds()).boxed().toList(), heard.get(10 * episode.problem() + episode.completion()));
       }
     }
   }
@@ -214,8 +214,8 @@ class DecodeAheadTest {
     for (int i = 0; i < expected.size(); i++) {
       Episode a = expected.get(i);
       Episode b = actual.get(i);
-      String which = what + ": problem " + a.problem() + " answer " + a.answer();
-      assertEquals(a.problem() + "/" + a.answer(), b.problem() + "/" + b.answer(), which);
+      String which = what + ": problem " + a.problem() + " completion " + a.completion();
+      assertEquals(a.problem() + "/" + a.completion(), b.problem() + "/" + b.completion(), which);
       assertArrayEquals(a.tokenIds(), b.tokenIds(), which);
       assertSameBits(which, a.logprobs(), b.logprobs());
       assertSameBits(which, a.entropies(), b.entropies());

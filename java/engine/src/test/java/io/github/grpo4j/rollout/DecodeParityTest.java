@@ -33,8 +33,8 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * An answer is the same to the bit however it was drawn: prompts around the edges of cache blocks, groups that share prompt
- * blocks, any number of rows together, caches so small that answers wait for each other, any number of threads. And the
+ * A completion is the same to the bit however it was drawn: prompts around the edges of cache blocks, groups that share prompt
+ * blocks, any number of rows together, caches so small that completions wait for each other, any number of threads. And the
  * training forward pass gives its tokens exactly the log-probs and entropies that were stored.
  */
 @Tag("fixtures")
@@ -58,7 +58,7 @@ class DecodeParityTest {
         GradientPass pass = new GradientPass(open.model(), 300, MAX_TOKENS, Recompute.NONE)) {
       Set<Integer> eos = endOfSequence(open);
       List<Episode> episodes = draw(open, requests(open, 3), eos, Limits.of(64, MAX_TOKENS), PARAMS);
-      assertTrue(episodes.stream().anyMatch(Episode::finished), "some answers end by themselves");
+      assertTrue(episodes.stream().anyMatch(Episode::finished), "some completions end by themselves");
       assertTrue(episodes.stream().anyMatch(episode -> episode.tokenIds().length == MAX_NEW), "some reach the limit");
       assertScores(pass, episodes, PARAMS.logprobTemperature());
 
@@ -74,7 +74,7 @@ class DecodeParityTest {
     List<Scores> scores = pass.score(samples, temperature);
     for (int i = 0; i < episodes.size(); i++) {
       Episode episode = episodes.get(i);
-      String what = "problem " + episode.problem() + " (" + episode.promptIds().length + " tokens) answer " + episode.answer();
+      String what = "problem " + episode.problem() + " (" + episode.promptIds().length + " tokens) completion " + episode.completion();
       assertSameBits(what + " log-prob", episode.logprobs(), scores.get(i).logprob());
       assertSameBits(what + " entropy", episode.entropies(), scores.get(i).entropy());
     }
@@ -108,7 +108,7 @@ class DecodeParityTest {
       assertSame("each alone", expected, alone);
       List<Episode> fewer = draw(open, requests.stream()
           .map(request -> new RolloutRequest(request.problem(), request.promptIds(), 1)).toList(), eos, Limits.of(4, MAX_TOKENS), PARAMS);
-      assertSame("one answer each", expected.stream().filter(episode -> episode.answer() == 0).toList(), fewer);
+      assertSame("one completion each", expected.stream().filter(episode -> episode.completion() == 0).toList(), fewer);
     }
     try (OpenModel open = OpenModel.fixture(name, dtype, 1)) {
       assertSame("one thread", expected, draw(open, requests(open, 3), eos, Limits.of(16, MAX_TOKENS), PARAMS));
@@ -133,19 +133,19 @@ class DecodeParityTest {
     }
   }
 
-  /** Groups of 1 to {@code answers} answers, one for each prompt length. */
-  private static List<RolloutRequest> requests(OpenModel open, int answers) {
+  /** Groups of 1 to {@code completions} completions, one for each prompt length. */
+  private static List<RolloutRequest> requests(OpenModel open, int completions) {
     Random random = new Random(5);
     List<RolloutRequest> requests = new ArrayList<>();
     for (int length : PROMPT_LENGTHS) {
       int[] prompt = random.ints(length, 0, open.config().vocabSize()).toArray();
-      requests.add(new RolloutRequest(100 + requests.size(), prompt, 1 + requests.size() % answers));
+      requests.add(new RolloutRequest(100 + requests.size(), prompt, 1 + requests.size() % completions));
     }
     return requests;
   }
 
   /**
-   * Tokens that end an answer: so many of those that the model samples that two thirds of the answers end by themselves, at any place, and
+   * Tokens that end a completion: so many of those that the model samples that two thirds of the completions end by themselves, at any place, and
    * the others reach the limit. Lengths differ then, and places in the batch become free at all times.
    */
   private static Set<Integer> endOfSequence(OpenModel open) {
@@ -168,7 +168,7 @@ class DecodeParityTest {
       OpenModel open, List<RolloutRequest> requests, Set<Integer> eos, Limits limits, SamplingParams params) {
     try (Generator generator = new Generator(open.model(), limits, eos, open.config().vocabSize(), Arrays::toString)) {
       Rollout rollout = generator.generate(requests, params, SEED, STEP, RolloutListener.NONE);
-      assertEquals(requests.stream().mapToInt(RolloutRequest::answers).sum(), rollout.episodes().size());
+      assertEquals(requests.stream().mapToInt(RolloutRequest::completions).sum(), rollout.episodes().size());
       assertFalse(rollout.stats().decodedRows() > rollout.stats().decodeSteps() * limits.maxRows());
       return rollout.episodes();
     }
@@ -177,9 +177,9 @@ class DecodeParityTest {
   private static void assertSame(String what, List<Episode> expected, List<Episode> actual) {
     assertEquals(expected.size(), actual.size(), what);
     for (Episode episode : expected) {
-      Episode same = actual.stream().filter(e -> e.problem() == episode.problem() && e.answer() == episode.answer())
+      Episode same = actual.stream().filter(e -> e.problem() == episode.problem() && e.completion() == episode.completion())
           .findFirst().orElseThrow();
-      String which = what + ": problem " + episode.problem() + " answer " + episode.answer();
+      String which = what + ": problem " + episode.problem() + " completion " + episode.completion();
       assertArrayEquals(episode.tokenIds(), same.tokenIds(), which);
       assertArrayEquals(episode.promptIds(), same.promptIds(), which);
       assertSameBits(which, episode.logprobs(), same.logprobs());

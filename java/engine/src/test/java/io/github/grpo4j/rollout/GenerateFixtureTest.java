@@ -54,7 +54,7 @@ class GenerateFixtureTest {
       int[] ids = episode.tokenIds();
       assertEquals(ids[ids.length - 1] == eos, episode.finished());
     }
-    assertTrue(episodes.stream().anyMatch(Episode::finished), "no answer ended with " + eos);
+    assertTrue(episodes.stream().anyMatch(Episode::finished), "no completion ended with " + eos);
   }
 
   @ParameterizedTest

@@ -89,7 +89,7 @@ class GeneratorTest {
         private int seen;
 
         @Override
-        public void token(int request, int answer, int tokenId) {
+        public void token(int request, int completion, int tokenId) {
           if (++seen == 10) {
             throw new IllegalStateException("no terminal");
           }
@@ -109,13 +109,13 @@ class GeneratorTest {
       Map<String, Episode> ended = new HashMap<>();
       RolloutListener listener = new RolloutListener() {
         @Override
-        public void ended(int request, int answer, Episode episode) {
-          assertNull(ended.put(request + "/" + answer, episode));
+        public void ended(int request, int completion, Episode episode) {
+          assertNull(ended.put(request + "/" + completion, episode));
         }
 
         @Override
-        public void token(int request, int answer, int tokenId) {
-          streamed.add(request + "/" + answer + "/" + tokenId);
+        public void token(int request, int completion, int tokenId) {
+          streamed.add(request + "/" + completion + "/" + tokenId);
         }
 
         @Override
@@ -130,7 +130,7 @@ class GeneratorTest {
       List<String> order = new ArrayList<>();
       List<String> tokens = new ArrayList<>();
       for (int r = 0; r < requests.size(); r++) {
-        for (int a = 0; a < requests.get(r).answers(); a++) {
+        for (int a = 0; a < requests.get(r).completions(); a++) {
           order.add(requests.get(r).problem() + "/" + a);
           assertSame(rollout.episodes().get(order.size() - 1), ended.get(r + "/" + a));
           for (int token : rollout.episodes().get(order.size() - 1).tokenIds()) {
@@ -138,10 +138,10 @@ class GeneratorTest {
           }
         }
       }
-      assertEquals(order, rollout.episodes().stream().map(e -> e.problem() + "/" + e.answer()).toList());
+      assertEquals(order, rollout.episodes().stream().map(e -> e.problem() + "/" + e.completion()).toList());
       assertEquals(tokens.stream().sorted().toList(), streamed.stream().sorted().toList());
       assertEquals(tokens.size(), rollout.stats().newTokens());
-      long inVain = rollout.stats().decodedRows() - tokens.size(); // rows of answers that had ended, where steps run ahead
+      long inVain = rollout.stats().decodedRows() - tokens.size(); // rows of completions that had ended, where steps run ahead
       assertTrue(inVain >= 0 && inVain <= order.size(), inVain + " rows in vain");
       assertEquals(requests.stream().mapToInt(r -> r.promptIds().length - 1).sum(), rollout.stats().promptTokens(),
           "a prompt is prefilled once for its whole group, all but its last token");
@@ -181,7 +181,7 @@ class GeneratorTest {
       generate(generator, new RolloutRequest(9, new int[70], 2));
     }
     refused("prompt of problem 3", "empty", () -> new RolloutRequest(3, new int[0], 1));
-    refused("0 answers", "problem 3", () -> new RolloutRequest(3, new int[1], 0));
+    refused("0 completions", "problem 3", () -> new RolloutRequest(3, new int[1], 0));
     refused("kv_cache_mb", "blocks", () -> new Limits(1, MAX_TOKENS, KvCache.blocksFor(MAX_TOKENS), 64));
     refused("rollout.max_batch", "0", () -> new Limits(0, MAX_TOKENS, 100, 64));
     refused("257 tokens", "opened for 256", () -> generator(Limits.of(1, 257)));

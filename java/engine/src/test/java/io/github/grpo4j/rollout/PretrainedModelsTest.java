@@ -84,9 +84,9 @@ class PretrainedModelsTest {
         Rollout rollout = generator.generate(requests, SamplingParams.greedy(30), 1, 0, RolloutListener.NONE);
         for (Episode episode : rollout.episodes()) {
           assertTrue(episode.finished());
-          int[] answer = Arrays.copyOf(episode.tokenIds(), episode.tokenIds().length - 1);
-          assertEquals(golden.path("greedy").get(episode.problem()).asText(), tokenizer.decode(answer));
-          assertEquals(tokenizer.decode(answer) + "<|im_end|>", episode.text());
+          int[] completion = Arrays.copyOf(episode.tokenIds(), episode.tokenIds().length - 1);
+          assertEquals(golden.path("greedy").get(episode.problem()).asText(), tokenizer.decode(completion));
+          assertEquals(tokenizer.decode(completion) + "<|im_end|>", episode.text());
         }
       }
     }

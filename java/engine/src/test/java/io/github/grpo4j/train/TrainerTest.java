@@ -108,7 +108,7 @@ class TrainerTest {
   /** On a GPU states move between its memory and the machine's; elsewhere it must at least be allowed. */
   @Test
   void aRunGoesOnWithItsOptimizerStatesElsewhere() throws IOException {
-    // With an entropy bonus every answer has a gradient, whatever its reward.
+    // With an entropy bonus every completion has a gradient, whatever its reward.
     List<String> few = List.of("model.dtype=bf16", "training.max_steps=3", "training.eval_interval=0", "grpo.entropy_coef=0.01",
         "rollout.questions_per_step=1", "rollout.answers_per_question=2", "rollout.max_new_tokens=12");
     run(config("straight", few.toArray(String[]::new)), Integer.MAX_VALUE);
@@ -216,7 +216,7 @@ class TrainerTest {
 
   @Test
   void accuracyRisesOnHeldOutProblems() throws IOException {
-    TestBackends.assumeCpu("needs some ten thousand answers; DemoOnCudaTest shows that training is the CPU's");
+    TestBackends.assumeCpu("needs some ten thousand completions; DemoOnCudaTest shows that training is the CPU's");
     String[] recipe = {"data.train_limit=0", "data.eval_limit=0", "rollout.questions_per_step=32", "rollout.answers_per_question=8",
         "training.max_steps=16", "training.eval_interval=16", "training.checkpoint_interval=0", "optimizer.schedule=constant"};
     run(config("learns", recipe), Integer.MAX_VALUE);

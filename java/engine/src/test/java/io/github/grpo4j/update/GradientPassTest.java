@@ -186,7 +186,7 @@ class GradientPassTest {
 
   /**
    * Ragged, some all prompt but one token, some without a prompt, some tokens with weight 0; then groups, whose prompts end
-   * around the edges of a block of keys and whose answers differ in length, one of them empty.
+   * around the edges of a block of keys and whose completions differ in length, one of them empty.
    */
   private static List<Scored> tokens(ModelConfig config) {
     Random random = new Random(9);
@@ -196,11 +196,11 @@ class GradientPassTest {
       int[] ids = random.ints(lengths[i], 0, config.vocabSize()).toArray();
       samples.add(sample(config, random, ids, i % 3 == 0 ? 1 : i % 3 == 1 ? ids.length - 1 : ids.length / 2, i % 2 == 0));
     }
-    int[] answers = {3, 1, TestBackends.sized(37, 4), 0, 12, 5};
+    int[] completions = {3, 1, TestBackends.sized(37, 4), 0, 12, 5};
     for (int promptLength : TestBackends.sized(new int[] {1, 2, 32, 33}, new int[] {2, 33})) {
       int[] prompt = random.ints(promptLength, 0, config.vocabSize()).toArray();
       for (int i = 0; i < 2 + promptLength % 5; i++) {
-        int[] ids = Arrays.copyOf(prompt, promptLength + answers[i]);
+        int[] ids = Arrays.copyOf(prompt, promptLength + completions[i]);
         Arrays.setAll(ids, t -> t < promptLength ? prompt[t] : random.nextInt(config.vocabSize()));
         samples.add(sample(config, random, ids, promptLength, i % 2 == 0));
       }

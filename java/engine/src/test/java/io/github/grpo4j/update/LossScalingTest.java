@@ -74,8 +74,8 @@ class LossScalingTest {
           reference[t] = logprobs[t] - 0.2f;
         }
         int[] prompt = random.ints(PROMPT, 0, CONFIG.vocabSize()).toArray();
-        int[] answer = random.ints(ANSWER, 0, CONFIG.vocabSize()).toArray();
-        episodes.add(new Episode(i, 0, prompt, answer, logprobs, new float[ANSWER], FinishReason.EOS, ""));
+        int[] completion = random.ints(ANSWER, 0, CONFIG.vocabSize()).toArray();
+        episodes.add(new Episode(i, 0, prompt, completion, logprobs, new float[ANSWER], FinishReason.EOS, ""));
         references.add(reference);
       }
     }

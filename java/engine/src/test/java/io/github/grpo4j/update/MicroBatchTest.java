@@ -33,7 +33,7 @@ class MicroBatchTest {
       assertArrayEquals(new int[] {-1, 0, 0, 0, -1, -1}, device.readInts(batch.segments().parents()));
       assertArrayEquals(new int[] {0, 2, 4, 6, -1, -1}, device.readInts(batch.segments().workspaceRows()));
       assertEquals(8, batch.workspaceRows());
-      assertEquals(5, batch.segments().maxSeqlen(), "two shared rows and three of the first answer");
+      assertEquals(5, batch.segments().maxSeqlen(), "two shared rows and three of the first completion");
     });
     MicroBatch batch = MicroBatch.cut(samples, 1000).get(0);
     Targets targets = batch.targets();
@@ -55,7 +55,7 @@ class MicroBatchTest {
     });
   }
 
-  /** Four answers of 3 tokens to a prompt of 5: 4 shared rows and 3 for each. */
+  /** Four completions of 3 tokens to a prompt of 5: 4 shared rows and 3 for each. */
   @Test
   void theBudgetCountsRowsAndMayCutAGroup() {
     List<Sample> samples = new ArrayList<>();
@@ -69,7 +69,7 @@ class MicroBatchTest {
     assertArrayEquals(new int[] {7, 7, 7, 7}, rows(samples, 1));
   }
 
-  /** Long prompts with short answers: the sums of a backward pass, not the rows, are what fills the memory. */
+  /** Long prompts with short completions: the sums of a backward pass, not the rows, are what fills the memory. */
   @Test
   void sharedSumsAreBounded() {
     int[] ids = new int[21];

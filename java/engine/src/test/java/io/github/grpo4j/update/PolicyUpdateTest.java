@@ -306,7 +306,7 @@ class PolicyUpdateTest {
       Episode e = episodes.get(0);
       float[] broken = e.logprobs().clone();
       broken[0] = Float.NaN;
-      episodes.set(0, new Episode(e.problem(), e.answer(), e.promptIds(), e.tokenIds(), broken, e.entropies(), FinishReason.EOS, ""));
+      episodes.set(0, new Episode(e.problem(), e.completion(), e.promptIds(), e.tokenIds(), broken, e.entropies(), FinishReason.EOS, ""));
       PolicyUpdate.Result result = run.update.step(Experience.of(episodes, advantages(episodes.size())), RATE, false);
       assertFalse(result.optimizer().skipped());
       assertEquals(1.0, result.metrics().toMap().get("tokens_dropped"));
@@ -420,7 +420,7 @@ class PolicyUpdateTest {
           reference[t] += (float) (0.3 * random.nextGaussian());
         }
         order.add(order.size());
-        episodes.add(new Episode(e.problem(), e.answer(), e.promptIds(), e.tokenIds(), old, e.entropies(), FinishReason.EOS, ""));
+        episodes.add(new Episode(e.problem(), e.completion(), e.promptIds(), e.tokenIds(), old, e.entropies(), FinishReason.EOS, ""));
         references.add(reference);
       }
       if (shuffle) {

@@ -119,7 +119,7 @@ class TrainingFixtureTest {
     int[] promptLengths = golden.ints("prompt_lens");
     int[] answerLengths = golden.ints("completion_lens");
     List<int[]> prompts = OpenModel.split(golden.ints("prompt_ids"), offsets(promptLengths));
-    List<int[]> answers = OpenModel.split(golden.ints("completion_ids"), offsets(answerLengths));
+    List<int[]> completions = OpenModel.split(golden.ints("completion_ids"), offsets(answerLengths));
     List<Episode> episodes = new ArrayList<>();
     for (int b = 0; b < prompts.size(); b++) {
       double[] old = row(golden, "old_logps", b, answerLengths[b]);
@@ -127,7 +127,7 @@ class TrainingFixtureTest {
       for (int t = 0; t < old.length; t++) {
         logprobs[t] = (float) old[t];
       }
-      episodes.add(new Episode(b, 0, prompts.get(b), answers.get(b), logprobs, new float[old.length], FinishReason.LENGTH, ""));
+      episodes.add(new Episode(b, 0, prompts.get(b), completions.get(b), logprobs, new float[old.length], FinishReason.LENGTH, ""));
     }
     return episodes;
   }

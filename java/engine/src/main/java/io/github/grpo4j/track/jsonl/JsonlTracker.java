@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * {@value #METRICS_FILE}, one object a step, {@value #SAMPLES_FILE}, one object an answer, and {@value #TRACES_FILE}, a few answers of
+ * {@value #METRICS_FILE}, one object a step, {@value #SAMPLES_FILE}, one object a completion, and {@value #TRACES_FILE}, a few completions of
  * each evaluation, in the run directory.
  *
  * <p>A metrics line begins with {@code step}; metrics follow in the order given, those of {@link Metrics#isOfMachine} last. Apart

@@ -5,7 +5,7 @@ import io.github.grpo4j.track.Sample;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 
-/** Answers in a file of one JSON object a line. Each is handed to the operating system at once, so a stopped process loses none. */
+/** Completions in a file of one JSON object a line. Each is handed to the operating system at once, so a stopped process loses none. */
 public final class SamplesFile implements AutoCloseable {
   private final JsonLinesFile file;
 

@@ -1,2 +1,2 @@
-/** A run's own record: {@link io.github.grpo4j.track.jsonl.JsonlTracker} keeps metrics and answers in files of one JSON object a line. */
+/** A run's own record: {@link io.github.grpo4j.track.jsonl.JsonlTracker} keeps metrics and completions in files of one JSON object a line. */
 package io.github.grpo4j.track.jsonl;

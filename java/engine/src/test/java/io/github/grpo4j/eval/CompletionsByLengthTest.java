@@ -15,36 +15,36 @@ import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
-class AnswersByLengthTest {
+class CompletionsByLengthTest {
   /** Mean 10, population standard deviation sqrt((64 + 4 * 4 + 144) / 7) = 5.66: short is below 4.34, long above 15.66. */
-  private static final List<ScoredEpisode> ANSWERS = List.of(
-      answer(2, true), answer(8, true), answer(8, false), answer(22, false), answer(8, true), answer(8, true), answer(14, false));
+  private static final List<ScoredEpisode> COMPLETIONS = List.of(
+      completion(2, true), completion(8, true), completion(8, false), completion(22, false), completion(8, true), completion(8, true), completion(14, false));
 
-  private static ScoredEpisode answer(int tokens, boolean correct) {
+  private static ScoredEpisode completion(int tokens, boolean correct) {
     Episode episode = new Episode(0, 0, new int[] {1}, new int[tokens], new float[tokens], new float[tokens], FinishReason.EOS, "");
     return new ScoredEpisode(episode, new Problem(0, "1+1", "2", null), 0, Reward.of(correct ? 1 : 0, correct, 0, null));
   }
 
   @Test
   void accuracyIsGivenForEachBucketThatHasAnAnswer() {
-    assertEquals(Map.of("short", 1.0, "medium", 3.0 / 5, "long", 0.0), new AnswersByLength(ANSWERS).accuracy());
-    assertEquals(List.of("short", "medium", "long"), List.copyOf(new AnswersByLength(ANSWERS).accuracy().keySet()));
-    assertEquals(Map.of("medium", 0.5), new AnswersByLength(List.of(answer(5, true), answer(5, false))).accuracy());
-    assertTrue(new AnswersByLength(List.of()).accuracy().isEmpty());
+    assertEquals(Map.of("short", 1.0, "medium", 3.0 / 5, "long", 0.0), new CompletionsByLength(COMPLETIONS).accuracy());
+    assertEquals(List.of("short", "medium", "long"), List.copyOf(new CompletionsByLength(COMPLETIONS).accuracy().keySet()));
+    assertEquals(Map.of("medium", 0.5), new CompletionsByLength(List.of(completion(5, true), completion(5, false))).accuracy());
+    assertTrue(new CompletionsByLength(List.of()).accuracy().isEmpty());
   }
 
   @Test
   void oneAnswerOfEachBucketIsDrawnBySeedAndStep() {
-    AnswersByLength answers = new AnswersByLength(ANSWERS);
+    CompletionsByLength completions = new CompletionsByLength(COMPLETIONS);
     Set<ScoredEpisode> drawn = new HashSet<>();
     for (int step = 0; step < 40; step++) {
-      Map<String, ScoredEpisode> traces = answers.traces(3, step);
+      Map<String, ScoredEpisode> traces = completions.traces(3, step);
       assertEquals(List.of("short", "medium", "long"), List.copyOf(traces.keySet()));
-      assertSame(ANSWERS.get(0), traces.get("short"));
-      assertSame(ANSWERS.get(3), traces.get("long"));
-      assertSame(traces.get("medium"), new AnswersByLength(ANSWERS).traces(3, step).get("medium"));
+      assertSame(COMPLETIONS.get(0), traces.get("short"));
+      assertSame(COMPLETIONS.get(3), traces.get("long"));
+      assertSame(traces.get("medium"), new CompletionsByLength(COMPLETIONS).traces(3, step).get("medium"));
       drawn.add(traces.get("medium"));
     }
-    assertEquals(5, drawn.size(), "every medium answer has its turn");
+    assertEquals(5, drawn.size(), "every medium completion has its turn");
   }
 }

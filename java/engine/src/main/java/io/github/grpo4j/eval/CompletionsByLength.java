@@ -9,21 +9,21 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The answers of an evaluation by the length of the completion: short, medium and long ones by {@link LengthBuckets}' rule over the
- * lengths of the evaluation. Buckets without an answer are left out.
+ * The completions of an evaluation by the length of the completion: short, medium and long ones by {@link LengthBuckets}' rule over the
+ * lengths of the evaluation. Buckets without a completion are left out.
  */
-public final class AnswersByLength {
+public final class CompletionsByLength {
   /** Sets these random numbers apart from those of other purposes. */
   private static final long TRACES = 5;
 
-  private final Map<String, List<ScoredEpisode>> answers = new LinkedHashMap<>();
+  private final Map<String, List<ScoredEpisode>> completions = new LinkedHashMap<>();
 
-  AnswersByLength(List<ScoredEpisode> all) {
+  CompletionsByLength(List<ScoredEpisode> all) {
     int[] buckets = LengthBuckets.of(all.stream().mapToInt(scored -> scored.episode().tokenIds().length).toArray());
     for (int bucket = 0; bucket < LengthBuckets.COUNT; bucket++) {
       for (int i = 0; i < buckets.length; i++) {
         if (buckets[i] == bucket) {
-          answers.computeIfAbsent(LengthBuckets.name(bucket), name -> new ArrayList<>()).add(all.get(i));
+          completions.computeIfAbsent(LengthBuckets.name(bucket), name -> new ArrayList<>()).add(all.get(i));
         }
       }
     }
@@ -32,16 +32,16 @@ public final class AnswersByLength {
   /** Share of right answers in each bucket. */
   Map<String, Double> accuracy() {
     Map<String, Double> accuracy = new LinkedHashMap<>();
-    answers.forEach((bucket, members) ->
+    completions.forEach((bucket, members) ->
         accuracy.put(bucket, members.stream().mapToDouble(scored -> scored.reward().correct() ? 1 : 0).average().orElseThrow()));
     return accuracy;
   }
 
-  /** One answer of each bucket, drawn by seed and step: the same in a run that was resumed. */
+  /** One completion of each bucket, drawn by seed and step: the same in a run that was resumed. */
   public Map<String, ScoredEpisode> traces(long seed, int step) {
     SplitMix64 random = SplitMix64.keyed(TRACES, seed, step);
     Map<String, ScoredEpisode> traces = new LinkedHashMap<>();
-    answers.forEach((bucket, members) -> traces.put(bucket, random.pick(members)));
+    completions.forEach((bucket, members) -> traces.put(bucket, random.pick(members)));
     return traces;
   }
 }
