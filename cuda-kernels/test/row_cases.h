@@ -224,12 +224,12 @@ inline void column_sums_cases(std::vector<Case>& cases, int64_t rows, int64_t wi
   }, {{sums, 1e-6}}});
 }
 
-// Rows that take a drawn token, in another order, and rows that bring their own, with and without a history.
+// Rows that take a sampled token, in another order, and rows that bring their own, with and without a history.
 inline void input_tokens_cases(std::vector<Case>& cases, int64_t rows) {
-  Ints drawn(rows), from(rows), at(rows), history(3 * rows, -7);
+  Ints sampled(rows), from(rows), at(rows), history(3 * rows, -7);
   Doubles ids(rows), after;
   for (int64_t r = 0; r < rows; r++) {
-    drawn[r] = int32_t(1000 + r);
+    sampled[r] = int32_t(1000 + r);
     from[r] = r % 3 == 0 ? int32_t(-1 - r) : int32_t(rows - 1 - r);
     at[r] = r % 5 == 1 ? -1 : int32_t(3 * r + 1);
     ids[r] = r % 3 == 0 ? double(r) : double(1000 + rows - 1 - r);
@@ -238,7 +238,7 @@ inline void input_tokens_cases(std::vector<Case>& cases, int64_t rows) {
   const Doubles before = after;
   for (int64_t r = 0; r < rows; r++)
     if (at[r] >= 0) after[at[r]] = ids[r];
-  const Tensor last(drawn), sources(from), places(at), earlier(history);
+  const Tensor last(sampled), sources(from), places(at), earlier(history);
   for (bool with_history : {false, true}) {
     cases.push_back({"input tokens of " + std::to_string(rows) + (with_history ? " rows, with history" : " rows"), [=] {
       Outputs out;

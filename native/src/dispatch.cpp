@@ -259,14 +259,14 @@ int g4_sample(g4_stream stream, g4_ptr token_i32, g4_ptr logprob, g4_ptr entropy
   return stream_of(stream).kernels().sample(stream, token_i32, logprob, entropy, logits, counters_u32, history_i32, history_start_i32, rows, vocab, settings);
 }
 
-int g4_input_tokens(g4_stream, g4_ptr ids_i32, g4_cptr drawn_i32, g4_cptr from_i32, g4_ptr history_i32, g4_cptr history_at_i32, int64_t rows) {
+int g4_input_tokens(g4_stream, g4_ptr ids_i32, g4_cptr sampled_i32, g4_cptr from_i32, g4_ptr history_i32, g4_cptr history_at_i32, int64_t rows) {
   int32_t* ids = static_cast<int32_t*>(ids_i32);
   int32_t* history = static_cast<int32_t*>(history_i32);
-  const int32_t* drawn = static_cast<const int32_t*>(drawn_i32);
+  const int32_t* sampled = static_cast<const int32_t*>(sampled_i32);
   const int32_t* from = static_cast<const int32_t*>(from_i32);
   const int32_t* history_at = static_cast<const int32_t*>(history_at_i32);
   for (int64_t row = 0; row < rows; row++) {
-    ids[row] = from[row] >= 0 ? drawn[from[row]] : -1 - from[row];
+    ids[row] = from[row] >= 0 ? sampled[from[row]] : -1 - from[row];
     if (history != nullptr && history_at[row] >= 0) history[history_at[row]] = ids[row];
   }
   return G4_OK;

@@ -172,9 +172,9 @@ typedef struct g4_sampling {
  * vocabulary, before penalty and filters. */
 G4_API int g4_sample(g4_stream stream, g4_ptr token_i32, g4_ptr logprob, g4_ptr entropy, g4_ptr logits, g4_cptr counters_u32, g4_cptr history_i32, g4_cptr history_start_i32, int64_t rows, int64_t vocab, const g4_sampling* settings);
 /* The tokens that a step of generation reads, where the host does not know yet what the step before drew:
- * ids[r] = from[r] >= 0 ? drawn[from[r]] : -1 - from[r], and history[history_at[r]] = ids[r] where history_at[r] >= 0 (history and
+ * ids[r] = from[r] >= 0 ? sampled[from[r]] : -1 - from[r], and history[history_at[r]] = ids[r] where history_at[r] >= 0 (history and
  * history_at may be NULL). */
-G4_API int g4_input_tokens(g4_stream stream, g4_ptr ids_i32, g4_cptr drawn_i32, g4_cptr from_i32, g4_ptr history_i32, g4_cptr history_at_i32, int64_t rows);
+G4_API int g4_input_tokens(g4_stream stream, g4_ptr ids_i32, g4_cptr sampled_i32, g4_cptr from_i32, g4_ptr history_i32, g4_cptr history_at_i32, int64_t rows);
 /* probs f32 [rows, vocab]: the filtered, renormalised distribution that g4_sample draws from (0 where filtered out). */
 G4_API int g4_filtered_probs(g4_stream stream, g4_ptr probs, g4_ptr logits, g4_cptr history_i32, g4_cptr history_start_i32, int64_t rows, int64_t vocab, const g4_sampling* settings);
 

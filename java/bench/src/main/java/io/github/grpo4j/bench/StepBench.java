@@ -21,7 +21,7 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Speed and memory of a whole GRPO step: the completions of some prompts are drawn (a prompt is prefilled once and shared by its
+ * Speed and memory of a whole GRPO step: the completions of some prompts are sampled (a prompt is prefilled once and shared by its
  * group), then one on-policy update by all of them: forward, backward, global-norm clip, AdamW with fp32 masters.
  *
  * <p>No completion ends early, and advantages are +1 and -1 in turn, so nothing is skipped. The update moves the weights by a
@@ -95,13 +95,13 @@ public final class StepBench {
       for (int step = 0; step <= shape.repeats(); step++) {
         long start = System.nanoTime();
         Generator.Rollout rollout = generator.generate(requests, sampling, 0, step, RolloutListener.NONE);
-        long drawn = System.nanoTime();
+        long rolledOut = System.nanoTime();
         PolicyUpdate.Result updated = update.step(Experience.of(rollout.episodes(), advantages), LEARNING_RATE, true);
         model.backend().synchronize();
         long done = System.nanoTime();
         if (step > 0) {
-          rolloutRates.add(rollout.stats().newTokens() / seconds(start, drawn));
-          trainRates.add(updated.trainedTokens() / seconds(drawn, done));
+          rolloutRates.add(rollout.stats().newTokens() / seconds(start, rolledOut));
+          trainRates.add(updated.trainedTokens() / seconds(rolledOut, done));
           steps.add(seconds(start, done));
         }
       }

@@ -46,7 +46,7 @@ final class EvalCommand implements Callable<Integer> {
   @Option(names = "--limit", paramLabel = "N", description = "Only the first N problems (data.eval_limit).")
   private Integer limit;
 
-  @Option(names = "--samples", paramLabel = "K", description = "Answers drawn per problem (1); accuracy is over all of them.")
+  @Option(names = "--samples", paramLabel = "K", description = "Answers sampled per problem (1); accuracy is over all of them.")
   private Integer samples;
 
   @Mixin private SamplingOptions sampling;

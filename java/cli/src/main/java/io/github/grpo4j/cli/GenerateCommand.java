@@ -24,7 +24,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code grpo4j generate}: prompts in, answers out. */
-@Command(name = "generate", mixinStandardHelpOptions = true, description = "Answers prompts; a single one is streamed as it is drawn.")
+@Command(name = "generate", mixinStandardHelpOptions = true, description = "Answers prompts; a single one is streamed as it is sampled.")
 final class GenerateCommand implements Callable<Integer> {
   private static final int USUAL_NEW_TOKENS = 256;
 

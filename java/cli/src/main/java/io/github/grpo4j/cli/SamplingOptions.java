@@ -3,7 +3,7 @@ package io.github.grpo4j.cli;
 import io.github.grpo4j.rollout.SamplingParams;
 import picocli.CommandLine.Option;
 
-/** How answers are drawn; what is left out is the command's or the configuration's to say. */
+/** How answers are sampled; what is left out is the command's or the configuration's to say. */
 final class SamplingOptions {
   @Option(names = "--greedy", description = "Take the most likely token at every position.")
   boolean greedy;

@@ -51,10 +51,10 @@ class ModelCommandsTest {
 
   @Test
   void scoreGivesTheLogProbsThatGenerateSaw() throws IOException {
-    List<ObjectNode> drawn = CommandRun.ok("generate", "--model", TINY, "--prompt", QUESTION, "--answers", "5", "--max-new-tokens", "30", "--json").json();
-    assertEquals(5, drawn.size());
+    List<ObjectNode> sampled = CommandRun.ok("generate", "--model", TINY, "--prompt", QUESTION, "--answers", "5", "--max-new-tokens", "30", "--json").json();
+    assertEquals(5, sampled.size());
     StringBuilder lines = new StringBuilder();
-    for (ObjectNode answer : drawn) {
+    for (ObjectNode answer : sampled) {
       ObjectNode line = JsonLines.JSON.createObjectNode();
       line.set("prompt_ids", answer.get("prompt_ids"));
       line.set("completion_ids", answer.get("new_ids"));
@@ -62,8 +62,8 @@ class ModelCommandsTest {
     }
     Path input = Files.writeString(folder.resolve("score.jsonl"), lines);
     List<ObjectNode> scored = CommandRun.ok("score", "--model", TINY, "--input", input.toString(), "--json").json();
-    for (int i = 0; i < drawn.size(); i++) {
-      assertEquals(drawn.get(i).get("logprobs"), scored.get(i).get("logprobs"), "decoding and training agree to the bit");
+    for (int i = 0; i < sampled.size(); i++) {
+      assertEquals(sampled.get(i).get("logprobs"), scored.get(i).get("logprobs"), "decoding and training agree to the bit");
     }
   }
 

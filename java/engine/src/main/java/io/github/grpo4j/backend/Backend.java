@@ -188,7 +188,7 @@ public interface Backend extends AutoCloseable {
   void policyLoss(Tensor logprob, Tensor entropy, Tensor dLogprob, Tensor logits, Tensor targets, TokenInputs inputs, float invTemperature, TokenLoss loss);
 
   /**
-   * Draws one token a row.
+   * Samples one token a row.
    *
    * @param logits F32 {@code [rows, V]}, destroyed
    * @param counters I32 {@code [rows, 4]}: Philox counter of each row (step, problem, answer, position)
@@ -197,18 +197,18 @@ public interface Backend extends AutoCloseable {
   void sample(Tensor token, Tensor logprob, Tensor entropy, Tensor logits, Tensor counters, Tensor history, Tensor historyStart, SamplingSettings settings);
 
   /**
-   * The tokens that a step of generation reads, of which some were drawn by the step before, so that the host need not know them
-   * yet: {@code ids[r] = from[r] >= 0 ? drawn[from[r]] : -1 - from[r]}. With a history, {@code history[historyAt[r]] = ids[r]},
+   * The tokens that a step of generation reads, of which some were sampled by the step before, so that the host need not know them
+   * yet: {@code ids[r] = from[r] >= 0 ? sampled[from[r]] : -1 - from[r]}. With a history, {@code history[historyAt[r]] = ids[r]},
    * too, where {@code historyAt[r] >= 0}. All I32.
    *
    * @param ids {@code [rows]}
-   * @param drawn any number of tokens
-   * @param from {@code [rows]}: an index in {@code drawn}, or a token t as {@code -1 - t}
+   * @param sampled any number of tokens
+   * @param from {@code [rows]}: an index in {@code sampled}, or a token t as {@code -1 - t}
    * @param history of any shape; it and {@code historyAt [rows]} are both null, or neither is
    */
-  void inputTokens(Tensor ids, Tensor drawn, Tensor from, Tensor history, Tensor historyAt);
+  void inputTokens(Tensor ids, Tensor sampled, Tensor from, Tensor history, Tensor historyAt);
 
-  /** The filtered, renormalised distribution that {@link #sample} draws from, F32 {@code [rows, V]}. */
+  /** The filtered, renormalised distribution that {@link #sample} samples from, F32 {@code [rows, V]}. */
   void filteredProbs(Tensor probs, Tensor logits, Tensor history, Tensor historyStart, SamplingSettings settings);
 
   // ---- optimizer ----

@@ -1,7 +1,7 @@
 package io.github.grpo4j.backend;
 
 /**
- * How the next token is drawn from a row of logits. Filters apply in the order of Hugging Face: repetition penalty,
+ * How the next token is sampled from a row of logits. Filters apply in the order of Hugging Face: repetition penalty,
  * temperature, top-k, top-p, min-p.
  *
  * @param temperature 0 takes the most likely token

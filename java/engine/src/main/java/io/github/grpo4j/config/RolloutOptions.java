@@ -44,7 +44,7 @@ public record RolloutOptions(
     Check.atLeast(0, "rollout.kv_cache_mb", kvCacheMb);
   }
 
-  /** How the policy's completions are drawn. */
+  /** How the policy's completions are sampled. */
   public SamplingParams sampling() {
     return new SamplingParams((float) temperature, topK, (float) topP, (float) minP, (float) repetitionPenalty, maxNewTokens);
   }

@@ -52,9 +52,9 @@ public final class SyntheticArithmetic {
     List<Problem> problems = new ArrayList<>();
     Set<String> seen = new HashSet<>();
     for (long draw = 0; problems.size() < TEST_SIZE; draw++) {
-      SampledTokens drawn = SampledTokens.at(TEST_SEED, draw);
-      if (isHeldOut(drawn.question()) && seen.add(drawn.question())) {
-        problems.add(drawn.problem(problems.size(), drawn.worked()));
+      Candidate candidate = Candidate.at(TEST_SEED, draw);
+      if (isHeldOut(candidate.question()) && seen.add(candidate.question())) {
+        problems.add(candidate.problem(problems.size(), candidate.worked()));
       }
     }
     return new Dataset("synthetic arithmetic, test", problems);
@@ -76,11 +76,11 @@ public final class SyntheticArithmetic {
     }
     List<Problem> problems = new ArrayList<>(count);
     for (long draw = 0; problems.size() < count; draw++) {
-      SampledTokens drawn = SampledTokens.at(seed, draw);
-      if (!isHeldOut(drawn.question())) {
+      Candidate candidate = Candidate.at(seed, draw);
+      if (!isHeldOut(candidate.question())) {
         SplitMix64 random = SplitMix64.keyed(SLIPS, seed, draw);
         boolean slip = random.nextDouble() < slipShare;
-        problems.add(drawn.problem(problems.size(), slip ? drawn.worked().withSlip(random) : drawn.worked()));
+        problems.add(candidate.problem(problems.size(), slip ? candidate.worked().withSlip(random) : candidate.worked()));
       }
     }
     String name = "synthetic arithmetic, train, seed " + seed;
@@ -93,15 +93,15 @@ public final class SyntheticArithmetic {
     return Byte.toUnsignedInt(hash[0]) < HELD_OUT_BELOW;
   }
 
-  private record SampledTokens(String question, SolutionSteps worked) {
-    static SampledTokens at(long seed, long draw) {
+  private record Candidate(String question, SolutionSteps worked) {
+    static Candidate at(long seed, long draw) {
       SplitMix64 random = SplitMix64.keyed(QUESTIONS, seed, draw);
       ArithmeticTemplate template = random.pick(ArithmeticTemplate.ALL);
       int name = random.nextInt(NAMES.size());
       int other = (name + random.between(1, NAMES.size() - 1)) % NAMES.size();
       String item = random.pick(ITEMS);
       SolutionSteps worked = template.draw(random);
-      return new SampledTokens(template.question(worked, NAMES.get(name), NAMES.get(other), item), worked);
+      return new Candidate(template.question(worked, NAMES.get(name), NAMES.get(other), item), worked);
     }
 
     Problem problem(int index, SolutionSteps taught) {

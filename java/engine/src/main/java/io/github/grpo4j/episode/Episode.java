@@ -1,7 +1,7 @@
 package io.github.grpo4j.episode;
 
 /**
- * One sampled completion: what was drawn, token by token, never re-tokenised. Arrays belong to the record and must not be
+ * One sampled completion, token by token, never re-tokenised. Arrays belong to the record and must not be
  * changed.
  *
  * @param problem identity of the problem, as given in the rollout request

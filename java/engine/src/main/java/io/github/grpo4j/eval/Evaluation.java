@@ -49,7 +49,7 @@ public final class Evaluation implements AutoCloseable {
     }
   }
 
-  /** @param completionsPerProblem that {@link #run} will draw: 1 for greedy decoding, which would give the same one again */
+  /** @param completionsPerProblem that {@link #run} will sample: 1 for greedy decoding, which would give the same one again */
   public static Evaluation open(RunConfig config, int completionsPerProblem) {
     return new Evaluation(config, completionsPerProblem);
   }

@@ -48,7 +48,7 @@ public final class Evaluator {
     return new Evaluator(assembly.generator(), assembly.scorer(), assembly.config().training().seed());
   }
 
-  /** @param completions drawn per problem; 1 for greedy decoding, which would give the same one again */
+  /** @param completions sampled per problem; 1 for greedy decoding, which would give the same one again */
   public Result evaluate(EncodedPrompts problems, SamplingParams params, int completions, RolloutListener listener) {
     return evaluate(problems, params, completions, listener, scored -> {});
   }

@@ -14,7 +14,7 @@ public final class RolloutLimits {
 
   private RolloutLimits() {}
 
-  /** @param completions that there are to draw: more rows than that would stay empty */
+  /** @param completions that there are to sample: more rows than that would stay empty */
   public static Generator.Limits of(RunConfig config, ModelConfig model, int longestSequence, int completions) {
     RolloutOptions options = config.rollout();
     int perSequence = KvCache.blocksFor(longestSequence) + 1;

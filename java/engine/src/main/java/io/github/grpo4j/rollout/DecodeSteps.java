@@ -23,7 +23,7 @@ import java.util.List;
  * Decoding steps, each queued before the host has read the tokens of the steps before, as far ahead as the back end likes.
  *
  * <p>All that a step needs is known to the host (positions, slots, counters of the random numbers), but for the tokens: those a
- * step takes on the device from where the one before left them, and adds them to the history there. So a row that has drawn an
+ * step takes on the device from where the one before left them, and adds them to the history there. So a row that has sampled an
  * end-of-sequence token goes on until the host reads that; the tokens sampled meanwhile are dropped, and no other row's bits
  * depend on it.
  */
@@ -153,7 +153,7 @@ final class DecodeSteps implements AutoCloseable {
     return inFlight.size() > replay.runsAhead();
   }
 
-  /** What the oldest step that was not received yet drew; waits for it. */
+  /** What the oldest step that was not received yet sampled; waits for it. */
   SampledTokens receive() {
     long start = System.nanoTime();
     ByteBuffer bytes = readback.receive().order(ByteOrder.nativeOrder());

@@ -22,7 +22,7 @@ import java.util.Set;
 import java.util.concurrent.CancellationException;
 
 /**
- * Draws completions: a paged KV cache whose prompt blocks are shared by the completions of a group, and continuous batching, in
+ * Samples completions: a paged KV cache whose prompt blocks are shared by the completions of a group, and continuous batching, in
  * which the place of a completion that ended is taken by the next one at once.
  *
  * <p>Random numbers are keyed by (seed, step, problem, completion, position), and a row's arithmetic does not depend on its
@@ -80,7 +80,7 @@ public final class Generator implements AutoCloseable {
 
   /**
    * @param eosIds tokens that end a completion
-   * @param vocabUsed token ids from here on are never drawn (padding rows of the head)
+   * @param vocabUsed token ids from here on are never sampled (padding rows of the head)
    */
   public Generator(CausalLm model, Limits limits, Set<Integer> eosIds, int vocabUsed, TextDecoder decoder) {
     this(model, limits, eosIds, vocabUsed, decoder, model.backend().replay());
@@ -119,7 +119,7 @@ public final class Generator implements AutoCloseable {
         + AttentionMetadata.bytes(rows, rows, KvCache.blocksFor(limits.maxSequenceTokens()));
   }
 
-  /** Draws all completions of all requests. Interrupting the thread ends it with {@link CancellationException}. */
+  /** Samples all completions of all requests. Interrupting the thread ends it with {@link CancellationException}. */
   public Rollout generate(List<RolloutRequest> requests, SamplingParams params, long seed, int step, RolloutListener listener) {
     return new Run(requests, params, seed, step, listener).run();
   }

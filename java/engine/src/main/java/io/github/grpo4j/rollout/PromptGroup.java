@@ -5,7 +5,7 @@ import io.github.grpo4j.model.BlockAllocator;
 import io.github.grpo4j.model.KvCache;
 
 /**
- * A prompt whose completions are being drawn. All but its last token are prefilled once. Full blocks are shared by the completions;
+ * A prompt whose completions are being sampled. All but its last token are prefilled once. Full blocks are shared by the completions;
  * the block in which completions begin to differ is copied for each completion but the last, which takes the original.
  */
 final class PromptGroup {

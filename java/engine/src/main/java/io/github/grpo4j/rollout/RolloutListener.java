@@ -6,12 +6,12 @@ import io.github.grpo4j.episode.Episode;
 public interface RolloutListener {
   RolloutListener NONE = new RolloutListener() {};
 
-  /** A token of completion {@code completion} to the {@code request}-th request was drawn. */
+  /** A token of completion {@code completion} to the {@code request}-th request was sampled. */
   default void token(int request, int completion, int tokenId) {}
 
   /** Completion {@code completion} to the {@code request}-th request ended. */
   default void ended(int request, int completion, Episode episode) {}
 
-  /** After each decoding step: completions that ended so far, all completions, and tokens drawn so far. */
+  /** After each decoding step: completions that ended so far, all completions, and tokens sampled so far. */
   default void progress(int finished, int total, long newTokens) {}
 }

@@ -1,7 +1,7 @@
 package io.github.grpo4j.rollout;
 
 /**
- * One prompt and how many completions to draw for it.
+ * One prompt and how many completions to sample for it.
  *
  * @param problem identity of the problem; part of the key of its random numbers, so it must not depend on the batch
  * @param promptIds at least one token

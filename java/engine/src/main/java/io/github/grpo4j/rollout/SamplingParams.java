@@ -3,7 +3,7 @@ package io.github.grpo4j.rollout;
 import io.github.grpo4j.backend.SamplingSettings;
 
 /**
- * How completions are drawn; the fields are those of {@link SamplingSettings}.
+ * How completions are sampled; the fields are those of {@link SamplingSettings}.
  *
  * @param maxNewTokens most tokens of a completion, the end-of-sequence token included
  */

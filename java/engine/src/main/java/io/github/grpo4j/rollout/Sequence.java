@@ -79,7 +79,7 @@ final class Sequence {
     return -1 - token;
   }
 
-  /** Steps queued for this completion, each of which draws a token. */
+  /** Steps queued for this completion, each of which samples a token. */
   int queued() {
     return queued;
   }

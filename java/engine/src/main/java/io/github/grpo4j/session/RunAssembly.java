@@ -35,7 +35,7 @@ public final class RunAssembly implements AutoCloseable {
   /**
    * @param inputs closed by whoever opened them
    * @param longestTrained tokens of the longest sequence that is trained on, 0 where nothing is
-   * @param completionsAtOnce that there are to draw in one rollout
+   * @param completionsAtOnce that there are to sample in one rollout
    */
   public RunAssembly(RunInputs inputs, EpisodeScorer scorer, int longestTrained, int completionsAtOnce) {
     this.config = inputs.config();

@@ -36,15 +36,15 @@ class CompletionsByLengthTest {
   @Test
   void oneAnswerOfEachBucketIsDrawnBySeedAndStep() {
     CompletionsByLength completions = new CompletionsByLength(COMPLETIONS);
-    Set<ScoredEpisode> drawn = new HashSet<>();
+    Set<ScoredEpisode> sampled = new HashSet<>();
     for (int step = 0; step < 40; step++) {
       Map<String, ScoredEpisode> traces = completions.traces(3, step);
       assertEquals(List.of("short", "medium", "long"), List.copyOf(traces.keySet()));
       assertSame(COMPLETIONS.get(0), traces.get("short"));
       assertSame(COMPLETIONS.get(3), traces.get("long"));
       assertSame(traces.get("medium"), new CompletionsByLength(COMPLETIONS).traces(3, step).get("medium"));
-      drawn.add(traces.get("medium"));
+      sampled.add(traces.get("medium"));
     }
-    assertEquals(5, drawn.size(), "every medium completion has its turn");
+    assertEquals(5, sampled.size(), "every medium completion has its turn");
   }
 }

@@ -179,7 +179,7 @@ class DecodeAheadTest {
     }
   }
 
-  /** The tokens of a completion are reported in order, and none that was drawn after its end. */
+  /** The tokens of a completion are reported in order, and none that was sampled after its end. */
   @Test
   void listenersHearOfWhatIsKept() {
     try (Generator generator = generator(Limits.of(4, MAX_TOKENS), 2, rows -> 4)) {

@@ -33,7 +33,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * A completion is the same to the bit however it was drawn: prompts around the edges of cache blocks, groups that share prompt
+ * A completion is the same to the bit however it was sampled: prompts around the edges of cache blocks, groups that share prompt
  * blocks, any number of rows together, caches so small that completions wait for each other, any number of threads. And the
  * training forward pass gives its tokens exactly the log-probs and entropies that were stored.
  */
@@ -57,13 +57,13 @@ class DecodeParityTest {
     try (OpenModel open = OpenModel.fixture(name, dtype, 2);
         GradientPass pass = new GradientPass(open.model(), 300, MAX_TOKENS, Recompute.NONE)) {
       Set<Integer> eos = endOfSequence(open);
-      List<Episode> episodes = draw(open, requests(open, 3), eos, Limits.of(64, MAX_TOKENS), PARAMS);
+      List<Episode> episodes = sampleEpisodes(open, requests(open, 3), eos, Limits.of(64, MAX_TOKENS), PARAMS);
       assertTrue(episodes.stream().anyMatch(Episode::finished), "some completions end by themselves");
       assertTrue(episodes.stream().anyMatch(episode -> episode.tokenIds().length == MAX_NEW), "some reach the limit");
       assertScores(pass, episodes, PARAMS.logprobTemperature());
 
       SamplingParams filtered = new SamplingParams(1.3f, 20, 0.9f, 0.02f, 1.1f, MAX_NEW);
-      assertScores(pass, draw(open, requests(open, 1), eos, Limits.of(5, MAX_TOKENS), filtered), 1.3f);
+      assertScores(pass, sampleEpisodes(open, requests(open, 1), eos, Limits.of(5, MAX_TOKENS), filtered), 1.3f);
     }
   }
 
@@ -89,29 +89,29 @@ class DecodeParityTest {
     try (OpenModel open = OpenModel.fixture(name, dtype, 2)) {
       List<RolloutRequest> requests = requests(open, 3);
       eos = endOfSequence(open);
-      expected = draw(open, requests, eos, Limits.of(64, MAX_TOKENS), PARAMS);
+      expected = sampleEpisodes(open, requests, eos, Limits.of(64, MAX_TOKENS), PARAMS);
       for (Limits limits : List.of(
           Limits.of(1, MAX_TOKENS),
           Limits.of(3, MAX_TOKENS),
           new Limits(64, MAX_TOKENS, oneSequence, 1024),
           new Limits(7, MAX_TOKENS, 2 * oneSequence, 1),
           new Limits(64, 250, 100, 70))) {
-        assertSame(limits.toString(), expected, draw(open, requests, eos, limits, PARAMS));
+        assertSame(limits.toString(), expected, sampleEpisodes(open, requests, eos, limits, PARAMS));
       }
       List<RolloutRequest> reversed = new ArrayList<>(requests);
       Collections.reverse(reversed);
-      assertSame("reversed", expected, draw(open, reversed, eos, Limits.of(5, MAX_TOKENS), PARAMS));
+      assertSame("reversed", expected, sampleEpisodes(open, reversed, eos, Limits.of(5, MAX_TOKENS), PARAMS));
       List<Episode> alone = new ArrayList<>();
       for (RolloutRequest request : requests) {
-        alone.addAll(draw(open, List.of(request), eos, Limits.of(5, MAX_TOKENS), PARAMS));
+        alone.addAll(sampleEpisodes(open, List.of(request), eos, Limits.of(5, MAX_TOKENS), PARAMS));
       }
       assertSame("each alone", expected, alone);
-      List<Episode> fewer = draw(open, requests.stream()
+      List<Episode> fewer = sampleEpisodes(open, requests.stream()
           .map(request -> new RolloutRequest(request.problem(), request.promptIds(), 1)).toList(), eos, Limits.of(4, MAX_TOKENS), PARAMS);
       assertSame("one completion each", expected.stream().filter(episode -> episode.completion() == 0).toList(), fewer);
     }
     try (OpenModel open = OpenModel.fixture(name, dtype, 1)) {
-      assertSame("one thread", expected, draw(open, requests(open, 3), eos, Limits.of(16, MAX_TOKENS), PARAMS));
+      assertSame("one thread", expected, sampleEpisodes(open, requests(open, 3), eos, Limits.of(16, MAX_TOKENS), PARAMS));
     }
   }
 
@@ -122,14 +122,14 @@ class DecodeParityTest {
         open.model(), Limits.of(8, MAX_TOKENS), Set.of(), open.config().vocabSize(), Arrays::toString)) {
       int[] prompt = {1, 2, 3};
       List<RolloutRequest> requests = List.of(new RolloutRequest(10, prompt, 2), new RolloutRequest(11, prompt, 1));
-      List<int[]> drawn = new ArrayList<>();
-      generator.generate(requests, PARAMS, 1, 1, RolloutListener.NONE).episodes().forEach(e -> drawn.add(e.tokenIds()));
-      drawn.add(generator.generate(requests, PARAMS, 2, 1, RolloutListener.NONE).episodes().get(0).tokenIds());
-      drawn.add(generator.generate(requests, PARAMS, 1L << 32 | 1, 1, RolloutListener.NONE).episodes().get(0).tokenIds());
-      drawn.add(generator.generate(requests, PARAMS, 1, 2, RolloutListener.NONE).episodes().get(0).tokenIds());
-      assertEquals(drawn.size(), drawn.stream().map(Arrays::toString).collect(Collectors.toSet()).size(), "all differ");
-      assertArrayEquals(drawn.get(0),
-          generator.generate(requests, PARAMS, 1, 1, RolloutListener.NONE).episodes().get(0).tokenIds(), "drawn again");
+      List<int[]> sampled = new ArrayList<>();
+      generator.generate(requests, PARAMS, 1, 1, RolloutListener.NONE).episodes().forEach(e -> sampled.add(e.tokenIds()));
+      sampled.add(generator.generate(requests, PARAMS, 2, 1, RolloutListener.NONE).episodes().get(0).tokenIds());
+      sampled.add(generator.generate(requests, PARAMS, 1L << 32 | 1, 1, RolloutListener.NONE).episodes().get(0).tokenIds());
+      sampled.add(generator.generate(requests, PARAMS, 1, 2, RolloutListener.NONE).episodes().get(0).tokenIds());
+      assertEquals(sampled.size(), sampled.stream().map(Arrays::toString).collect(Collectors.toSet()).size(), "all differ");
+      assertArrayEquals(sampled.get(0),
+          generator.generate(requests, PARAMS, 1, 1, RolloutListener.NONE).episodes().get(0).tokenIds(), "sampled again");
     }
   }
 
@@ -149,7 +149,7 @@ class DecodeParityTest {
    * the others reach the limit. Lengths differ then, and places in the batch become free at all times.
    */
   private static Set<Integer> endOfSequence(OpenModel open) {
-    List<Set<Integer>> unended = draw(open, requests(open, 3), Set.of(), Limits.of(64, MAX_TOKENS), PARAMS).stream()
+    List<Set<Integer>> unended = sampleEpisodes(open, requests(open, 3), Set.of(), Limits.of(64, MAX_TOKENS), PARAMS).stream()
         .map(episode -> Arrays.stream(episode.tokenIds()).boxed().collect(Collectors.toSet())).collect(Collectors.toList());
     int reachTheLimit = unended.size() / 3;
     Set<Integer> eos = new TreeSet<>();
@@ -164,7 +164,7 @@ class DecodeParityTest {
     return eos;
   }
 
-  private static List<Episode> draw(
+  private static List<Episode> sampleEpisodes(
       OpenModel open, List<RolloutRequest> requests, Set<Integer> eos, Limits limits, SamplingParams params) {
     try (Generator generator = new Generator(open.model(), limits, eos, open.config().vocabSize(), Arrays::toString)) {
       Rollout rollout = generator.generate(requests, params, SEED, STEP, RolloutListener.NONE);

@@ -67,7 +67,7 @@ class PolicyUpdateTest {
   @MethodSource("io.github.grpo4j.testing.TestBackends#storageTypes")
   void firstUpdateAfterARolloutIsExactlyOnPolicy(DType dtype) {
     try (Run run = new Run(dtype, PLAIN, 40)) {
-      List<Episode> episodes = run.draw();
+      List<Episode> episodes = run.sampleEpisodes();
       double[] advantages = advantages(episodes.size());
       PolicyUpdate.Result first = run.update.step(Experience.of(episodes, advantages), RATE, true);
       assertEquals(0, first.mismatch().max(), "decoding and training agree to the bit");
@@ -162,7 +162,7 @@ class PolicyUpdateTest {
   void aReferenceThatIsThePolicyHasNoDivergence() {
     LossPipeline exact = new LossPipeline(List.of(new KlTerm(new ExactKl(0.5), ImportanceLevel.TOKEN)), new TokenMean());
     try (Run run = new Run(DType.F32, exact, 60, 21)) {
-      List<Episode> episodes = run.draw();
+      List<Episode> episodes = run.sampleEpisodes();
       PolicyUpdate.Result result = run.update.step(Experience.of(episodes, advantages(episodes.size())), RATE, true);
       assertEquals(0, result.metrics().toMap().get("kl"));
       assertEquals(0, result.metrics().loss());
@@ -195,7 +195,7 @@ class PolicyUpdateTest {
     double norm;
     Map<String, Double> metrics;
     try (Run run = new Run(DType.F32, PLAIN, 100)) {
-      List<Episode> episodes = run.draw();
+      List<Episode> episodes = run.sampleEpisodes();
       double[] advantages = advantages(episodes.size());
       PolicyUpdate.Result result = run.update.step(Experience.of(episodes, advantages), RATE, true);
       norm = result.optimizer().gradNorm();
@@ -206,7 +206,7 @@ class PolicyUpdateTest {
     LossTerm vanishing = new KlTerm(new K3(1e-30, false, KlPenalty.Where.LOSS), ImportanceLevel.TOKEN);
     LossPipeline all = new LossPipeline(List.of(PLAIN.terms().get(0), vanishing), PLAIN.aggregation());
     try (Run run = new Run(DType.F32, all, 100)) {
-      List<Episode> episodes = run.draw();
+      List<Episode> episodes = run.sampleEpisodes();
       Experience experience = Experience.of(episodes, advantages(episodes.size()))
           .withReference(episodes.stream().map(Episode::logprobs).toList());
       PolicyUpdate.Result result = run.update.step(experience, RATE, true);
@@ -222,7 +222,7 @@ class PolicyUpdateTest {
   void nothingToLearnLeavesAGradientOfZero() {
     try (Run run = new Run(DType.F32, PLAIN, 100)) {
       Map<String, NdArray> before = run.open.readWeights();
-      List<Episode> episodes = run.draw();
+      List<Episode> episodes = run.sampleEpisodes();
       PolicyUpdate.Result result = run.update.step(Experience.of(episodes, new double[episodes.size()]), RATE, true);
       assertEquals(0, result.optimizer().gradNorm());
       assertEquals(0, result.trainedTokens());
@@ -235,7 +235,7 @@ class PolicyUpdateTest {
   void gradientThatIsNotFiniteChangesNothing() {
     try (Run run = new Run(DType.F32, PLAIN, 100)) {
       Map<String, NdArray> before = run.open.readWeights();
-      List<Episode> episodes = run.draw();
+      List<Episode> episodes = run.sampleEpisodes();
       double[] advantages = advantages(episodes.size());
       advantages[1] = Double.NaN;
       PolicyUpdate.Result result = run.update.step(Experience.of(episodes, advantages), RATE, true);
@@ -255,7 +255,7 @@ class PolicyUpdateTest {
     Map<String, Double> metrics = null;
     for (boolean with : new boolean[] {false, true}) {
       try (Run run = new Run(DType.F32, loss, 60)) {
-        List<Episode> episodes = run.draw();
+        List<Episode> episodes = run.sampleEpisodes();
         int[] kept = with ? IntStream.range(0, episodes.size()).toArray() : without(episodes.size(), 3, 5);
         List<Episode> given = Arrays.stream(kept).mapToObj(episodes::get).toList();
         boolean[] masked = new boolean[kept.length];
@@ -287,7 +287,7 @@ class PolicyUpdateTest {
   void nothingButMaskedEpisodesLeavesTheStepOut() {
     try (Run run = new Run(DType.F32, PLAIN, 100)) {
       Map<String, NdArray> before = run.open.readWeights();
-      List<Episode> episodes = run.draw();
+      List<Episode> episodes = run.sampleEpisodes();
       boolean[] masked = new boolean[episodes.size()];
       Arrays.fill(masked, true);
       PolicyUpdate.Result result = run.update.step(Experience.of(episodes, advantages(episodes.size())).withMasked(masked), RATE, true);
@@ -302,7 +302,7 @@ class PolicyUpdateTest {
   @Test
   void aBrokenTokenIsDropped() {
     try (Run run = new Run(DType.F32, PLAIN, 100)) {
-      List<Episode> episodes = new ArrayList<>(run.draw());
+      List<Episode> episodes = new ArrayList<>(run.sampleEpisodes());
       Episode e = episodes.get(0);
       float[] broken = e.logprobs().clone();
       broken[0] = Float.NaN;
@@ -319,7 +319,7 @@ class PolicyUpdateTest {
   void oldLogProbsOfAnotherTemperatureAreScoredAgain() {
     try (Run run = new Run(DType.F32, PLAIN, 100)) {
       PolicyUpdate one = new PolicyUpdate(run.pass, run.gradients, run.optimizer, PLAIN, 1, MAX_NEW);
-      List<Episode> episodes = run.draw();
+      List<Episode> episodes = run.sampleEpisodes();
       Experience sampled = Experience.of(episodes, advantages(episodes.size()));
       Experience scored = sampled.withOld(one.score(episodes));
       double expected = 0;
@@ -389,7 +389,7 @@ class PolicyUpdateTest {
       update.runBeside(reference);
     }
 
-    List<Episode> draw() {
+    List<Episode> sampleEpisodes() {
       List<RolloutRequest> requests = new ArrayList<>();
       for (int length : new int[] {4, 33, 1}) {
         int[] prompt = new int[length];
@@ -407,12 +407,12 @@ class PolicyUpdateTest {
     }
 
     Experience perturbed(Random random, boolean shuffle) {
-      List<Episode> drawn = draw();
-      double[] all = advantages(drawn.size());
+      List<Episode> sampled = sampleEpisodes();
+      double[] all = advantages(sampled.size());
       List<Integer> order = new ArrayList<>();
       List<Episode> episodes = new ArrayList<>();
       List<float[]> references = new ArrayList<>();
-      for (Episode e : drawn) {
+      for (Episode e : sampled) {
         float[] old = e.logprobs().clone();
         float[] reference = e.logprobs().clone();
         for (int t = 0; t < old.length; t++) {

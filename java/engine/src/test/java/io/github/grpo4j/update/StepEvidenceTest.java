@@ -129,10 +129,10 @@ class StepEvidenceTest {
     private final GradientPass pass = new GradientPass(open.model(), 40, LONGEST, Recompute.LAYER);
     private final ReferencePolicy reference =
         new ReferencePolicy(ReferenceWeights.onDevice(RandomWeights.create(open.backend(), CONFIG, DType.F32, 22)), pass, LONGEST, 1);
-    private final List<Episode> episodes = draw();
+    private final List<Episode> episodes = sampleEpisodes();
     private final StepEvidence evidence = new StepEvidence(episodes, pass, reference, 0);
 
-    private List<Episode> draw() {
+    private List<Episode> sampleEpisodes() {
       List<RolloutRequest> requests = new ArrayList<>();
       for (int length : new int[] {4, 33, 1}) {
         int[] prompt = new int[length];

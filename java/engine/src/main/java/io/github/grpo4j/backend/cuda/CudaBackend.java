@@ -507,10 +507,10 @@ public final class CudaBackend implements Backend {
   }
 
   @Override
-  public void inputTokens(Tensor ids, Tensor drawn, Tensor from, Tensor history, Tensor historyAt) {
-    OpChecks.inputTokens(ids, drawn, from, history, historyAt);
-    check(CudaOps.g4_input_tokens(stream(), ids.address(), drawn.address(), from.address(), addressOrNull(history),
-        addressOrNull(historyAt), ids.elements()), "inputTokens", ids, drawn, from);
+  public void inputTokens(Tensor ids, Tensor sampled, Tensor from, Tensor history, Tensor historyAt) {
+    OpChecks.inputTokens(ids, sampled, from, history, historyAt);
+    check(CudaOps.g4_input_tokens(stream(), ids.address(), sampled.address(), from.address(), addressOrNull(history),
+        addressOrNull(historyAt), ids.elements()), "inputTokens", ids, sampled, from);
   }
 
   @Override

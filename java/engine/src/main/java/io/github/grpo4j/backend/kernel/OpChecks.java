@@ -425,10 +425,10 @@ public final class OpChecks {
     rows("sample", "counters", counters, DType.I32, rows, 4);
   }
 
-  public static void inputTokens(Tensor ids, Tensor drawn, Tensor from, Tensor history, Tensor historyAt) {
+  public static void inputTokens(Tensor ids, Tensor sampled, Tensor from, Tensor history, Tensor historyAt) {
     String op = "inputTokens";
     rowMajor(op, "ids", ids, DType.I32);
-    rowMajor(op, "drawn", drawn, DType.I32);
+    rowMajor(op, "sampled", sampled, DType.I32);
     vector(op, "from", from, DType.I32, ids.elements());
     require((history == null) == (historyAt == null), op, "history and historyAt come together");
     if (history != null) {
