@@ -12,10 +12,10 @@ inline g4_adamw_settings adamw_settings(float grad_scale) {
 }
 
 // States as after some steps; a few gradients are 0 or far from the others.
-struct AdamWStates {
+struct AdamWState {
   Doubles master, m, v, grad;
 
-  explicit AdamWStates(int64_t count) : master(normal(count)), m(normal(count, 0.01)), v(normal(count, 0.01)), grad(normal(count, 0.02)) {
+  explicit AdamWState(int64_t count) : master(normal(count)), m(normal(count, 0.01)), v(normal(count, 0.01)), grad(normal(count, 0.02)) {
     for (double& e : v) e *= e;
     for (int64_t i = 0; i < count; i += 7) m[i] = v[i] = grad[i] = 0;
     for (int64_t i = 3; i < count; i += 11) grad[i] *= 1e6;
@@ -26,7 +26,7 @@ struct AdamWReference {
   Doubles master, m, v;
 };
 
-inline AdamWReference adamw_in_double(const AdamWStates& in, const g4_adamw_settings& s) {
+inline AdamWReference adamw_in_double(const AdamWState& in, const g4_adamw_settings& s) {
   AdamWReference out{in.master, in.m, in.v};
   for (size_t i = 0; i < in.master.size(); i++) {
     const double g = double(float(in.grad[i])) * s.grad_scale;
@@ -43,7 +43,7 @@ struct AdamWOnCpu {
   std::vector<float> master, m, v;
   Doubles weight;
 
-  AdamWOnCpu(const AdamWStates& in, int dtype, const g4_adamw_settings& s)
+  AdamWOnCpu(const AdamWState& in, int dtype, const g4_adamw_settings& s)
       : master(in.master.begin(), in.master.end()), m(in.m.begin(), in.m.end()), v(in.v.begin(), in.v.end()) {
     const std::vector<float> grad(in.grad.begin(), in.grad.end());
     const int64_t count = int64_t(grad.size());
@@ -102,7 +102,7 @@ inline Outputs adamw_streamed(const Tensor& master, const Tensor& m, const Tenso
 }
 
 inline void adamw_cases(std::vector<Case>& cases, int64_t count, int dtype) {
-  const AdamWStates in(count);
+  const AdamWState in(count);
   const g4_adamw_settings s = adamw_settings(0.37f);
   const Tensor master(in.master, G4_F32), m(in.m, G4_F32), v(in.v, G4_F32), grad(in.grad, G4_F32);
   const AdamWReference reference = adamw_in_double(in, s);

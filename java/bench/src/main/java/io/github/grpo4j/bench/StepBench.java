@@ -60,7 +60,7 @@ public final class StepBench {
    * @param trainTokensPerSecond prompt and new tokens of all completions over the time of the update: a prompt counts for each of
    *     its completions, as elsewhere, although it is computed once for the group
    * @param peakResidentBytes of this process so far, loading included; {@link MachineMemory#UNKNOWN} where nobody knows
-   * @param tensorBytes of the device that weights, cache, activations, gradients and optimizer states take together
+   * @param tensorBytes of the device that weights, cache, activations, gradients and optimizer state take together
    */
   public record Result(
       double rolloutTokensPerSecond, double trainTokensPerSecond, double stepSeconds, long peakResidentBytes, long tensorBytes) {}

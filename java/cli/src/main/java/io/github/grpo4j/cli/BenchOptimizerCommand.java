@@ -11,9 +11,9 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** {@code grpo4j bench optimizer}: what keeping the optimizer's states elsewhere costs. */
+/** {@code grpo4j bench optimizer}: what keeping the optimizer's state elsewhere costs. */
 @Command(name = "optimizer", mixinStandardHelpOptions = true,
-    description = "Speed of AdamW on all weights of a model, norm of the gradient included, with its states in each placement; weights are not read.")
+    description = "Speed of AdamW on all weights of a model, norm of the gradient included, with its state in each placement; weights are not read.")
 final class BenchOptimizerCommand implements Callable<Integer> {
   private static final double GIGA = 1e9;
 

@@ -35,7 +35,7 @@ public interface Backend extends AutoCloseable {
   long allocatedBytes();
 
   /**
-   * Zeroed F32 memory of the host, page-locked, for what the device has no room for and a step touches once: optimizer states. Only
+   * Zeroed F32 memory of the host, page-locked, for what the device has no room for and a step touches once: optimizer state. Only
    * {@link #copy}, {@link #packRows} and {@link #unpackRows} (from and to F32 of the device) and {@link StreamedAdamW} reach it.
    * Where the device has no memory of its own, it is memory like any other.
    */
@@ -227,7 +227,7 @@ public interface Backend extends AutoCloseable {
    *
    * @param bucket elements of a bucket, a multiple of 64
    */
-  StreamedAdamW streamedAdamW(List<AdamWStates> states, Updater updater, int bucket);
+  StreamedAdamW streamedAdamW(List<AdamWState> states, Updater updater, int bucket);
 
   // ---- work that is done again and again ----
 

@@ -60,25 +60,25 @@ public final class ConfigLoader {
   }
 
   private static LoadedConfig read(Schema schema, RunConfig defaults, String yaml, String name, List<String> assignments) {
-    Settings file = Settings.ofFile(schema, yaml, name);
-    Settings commandLine = new Settings(schema);
+    GivenOptions file = GivenOptions.ofFile(schema, yaml, name);
+    GivenOptions commandLine = new GivenOptions(schema);
     assignments.forEach(commandLine::readAssignment);
-    List<Settings> layers = new ArrayList<>();
-    for (Settings layer : List.of(file, commandLine)) {
+    List<GivenOptions> layers = new ArrayList<>();
+    for (GivenOptions layer : List.of(file, commandLine)) {
       if (layer.preset() != null) {
-        layers.add(Settings.ofFile(schema, Presets.yaml(layer.preset()), Presets.KEY + " " + layer.preset()));
+        layers.add(GivenOptions.ofFile(schema, Presets.yaml(layer.preset()), Presets.KEY + " " + layer.preset()));
       }
       layers.add(layer);
     }
-    Map<String, Setting> settings = Settings.merged(layers);
+    Map<String, GivenOption> settings = GivenOptions.merged(layers);
     JsonNode tree = ConfigJson.mapper().valueToTree(defaults);
     List<String> notes = OriginalKeys.resolve(settings, option -> valueOf(option, settings, tree));
     Resolver<RunConfig> resolver = new Resolver<>(schema, defaults, settings);
     return new LoadedConfig(resolver.resolve(), resolver.origins(), notes);
   }
 
-  private static String valueOf(String option, Map<String, Setting> settings, JsonNode defaults) {
-    Setting setting = settings.get(option);
+  private static String valueOf(String option, Map<String, GivenOption> settings, JsonNode defaults) {
+    GivenOption setting = settings.get(option);
     return setting != null && setting.value() instanceof YamlNode.Scalar given ? Double.toString(ValueReader.number(given, setting.name()))
         : defaults.at("/" + option.replace('.', '/')).asText();
   }

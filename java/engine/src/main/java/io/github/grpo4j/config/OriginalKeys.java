@@ -39,11 +39,11 @@ final class OriginalKeys {
       Map.entry("training.prefix_sft_coeff", "this version does not train on thinking prefixes"),
       Map.entry("training.prefix_teacher_model", "writing prefixes needs an account with a teacher's service; this version does not write them"));
 
-  private final Map<String, Setting> settings;
+  private final Map<String, GivenOption> settings;
   private final Function<String, String> valueOf;
   private final List<String> notes = new ArrayList<>();
 
-  private OriginalKeys(Map<String, Setting> settings, Function<String, String> valueOf) {
+  private OriginalKeys(Map<String, GivenOption> settings, Function<String, String> valueOf) {
     this.settings = settings;
     this.valueOf = valueOf;
   }
@@ -62,7 +62,7 @@ final class OriginalKeys {
    * @param valueOf text of an option's value as it stands: given, or its default
    * @return sentences on those that have no effect
    */
-  static List<String> resolve(Map<String, Setting> settings, Function<String, String> valueOf) {
+  static List<String> resolve(Map<String, GivenOption> settings, Function<String, String> valueOf) {
     return new OriginalKeys(settings, valueOf).resolve();
   }
 
@@ -80,12 +80,12 @@ final class OriginalKeys {
   }
 
   private void sizes() {
-    Setting rows = settings.remove("training.batch_size");
+    GivenOption rows = settings.remove("training.batch_size");
     if (rows != null) {
       double questions = Double.parseDouble(valueOf.apply("rollout.questions_per_step"));
       derive(rows, "rollout.answers_per_question", Integer.toString((int) (number(rows) / questions)));
     }
-    Setting microRows = settings.remove("training.micro_batch_size");
+    GivenOption microRows = settings.remove("training.micro_batch_size");
     if (microRows != null) {
       double longest = Double.parseDouble(valueOf.apply("data.max_prompt_tokens")) + Double.parseDouble(valueOf.apply("rollout.max_new_tokens"));
       derive(microRows, "training.micro_batch_tokens", Integer.toString((int) Math.min(Integer.MAX_VALUE, number(microRows) * longest)));
@@ -94,17 +94,17 @@ final class OriginalKeys {
 
   /** A path without a kind is a data set of the original's, GSM8K. */
   private void data() {
-    Setting path = settings.get("data.path");
+    GivenOption path = settings.get("data.path");
     if (path != null && !settings.containsKey("data.kind") && path.value() instanceof YamlNode.Scalar text && !text.text().isBlank()) {
-      settings.put("data.kind", new Setting(text("gsm8k", path), path.place(), path.name()));
+      settings.put("data.kind", new GivenOption(text("gsm8k", path), path.place(), path.name()));
     }
   }
 
   private void clipping() {
-    Setting dynamic = settings.remove("training.use_dynamic_clipping");
-    Setting low = settings.remove("training.epsilon_low");
-    Setting high = settings.remove("training.epsilon_high");
-    Setting ratio = settings.remove("training.clip_ratio");
+    GivenOption dynamic = settings.remove("training.use_dynamic_clipping");
+    GivenOption low = settings.remove("training.epsilon_low");
+    GivenOption high = settings.remove("training.epsilon_high");
+    GivenOption ratio = settings.remove("training.clip_ratio");
     if (dynamic != null && isTrue(dynamic)) {
       derive(dynamic, "grpo.surrogate.kind", "dynamic");
       derive(low == null ? dynamic : low, "grpo.surrogate.low", low == null ? "0.2" : shown(number(low)));
@@ -122,8 +122,8 @@ final class OriginalKeys {
   }
 
   private void kl() {
-    Setting coef = settings.remove("training.kl_coeff");
-    Setting penalty = settings.remove("training.use_kl_penalty");
+    GivenOption coef = settings.remove("training.kl_coeff");
+    GivenOption penalty = settings.remove("training.use_kl_penalty");
     if (penalty != null && isTrue(penalty)) {
       derive(penalty, "grpo.kl.kind", "exact");
       derive(coef == null ? penalty : coef, "grpo.kl.coef", coef == null ? "0" : shown(number(coef)));
@@ -134,8 +134,8 @@ final class OriginalKeys {
     ifTrue("training.use_length_grouping", flag -> derive(flag, "grpo.grouping.kind", "length_bucket"));
     ifTrue("training.use_difficulty_sorting", flag -> derive(flag, "data.curriculum.kind", "easy_to_hard"));
     ifTrue("training.use_difficulty_grouping", flag -> derive(flag, "data.curriculum.kind", "easy_to_hard"));
-    Setting least = settings.remove("training.difficulty_weight_min");
-    Setting most = settings.remove("training.difficulty_weight_max");
+    GivenOption least = settings.remove("training.difficulty_weight_min");
+    GivenOption most = settings.remove("training.difficulty_weight_max");
     ifTrue("training.use_difficulty_aware_scaling", flag -> {
       derive(flag, "grpo.weighting.kind", "additive");
       if (least != null) {
@@ -149,9 +149,9 @@ final class OriginalKeys {
 
   /** The technique is one element of a list, so its keys are put together here. */
   private void similarity() {
-    Setting config = settings.remove("training.similarity_weighting_config");
-    Setting reference = settings.remove("training.use_ref_for_similarity_weighting");
-    Setting flag = settings.remove("training.use_similarity_weighting");
+    GivenOption config = settings.remove("training.similarity_weighting_config");
+    GivenOption reference = settings.remove("training.use_ref_for_similarity_weighting");
+    GivenOption flag = settings.remove("training.use_similarity_weighting");
     if (flag == null || !isTrue(flag)) {
       return;
     }
@@ -181,7 +181,7 @@ final class OriginalKeys {
     List<String> given = settings.keySet().stream().filter(OriginalKeys::isSwitch).toList();
     List<String> wandb = new ArrayList<>();
     for (String name : given) {
-      Setting setting = settings.remove(name);
+      GivenOption setting = settings.remove(name);
       if (name.startsWith(WANDB + ".")) {
         wandb.add(name);
       } else if (!isFalse(setting)) {
@@ -194,29 +194,29 @@ final class OriginalKeys {
     }
   }
 
-  private void ifTrue(String name, Consumer<Setting> action) {
-    Setting setting = settings.remove(name);
+  private void ifTrue(String name, Consumer<GivenOption> action) {
+    GivenOption setting = settings.remove(name);
     if (setting != null && isTrue(setting)) {
       action.accept(setting);
     }
   }
 
-  private void derive(Setting source, String option, String value) {
+  private void derive(GivenOption source, String option, String value) {
     put(source, option, text(value, source));
   }
 
-  private void put(Setting source, String option, YamlNode value) {
-    Setting present = settings.put(option, new Setting(value, source.place(), source.name()));
+  private void put(GivenOption source, String option, YamlNode value) {
+    GivenOption present = settings.put(option, new GivenOption(value, source.place(), source.name()));
     if (present != null && !present.place().startsWith(Presets.KEY)) {
       throw new ConfigException(source.place() + ": this is another way to give " + present.name() + ", which is also given at " + present.place());
     }
   }
 
-  private static YamlNode text(String value, Setting source) {
+  private static YamlNode text(String value, GivenOption source) {
     return new YamlNode.Scalar(JsonToken.VALUE_STRING, value, source.place());
   }
 
-  private static double number(Setting setting) {
+  private static double number(GivenOption setting) {
     if (!(setting.value() instanceof YamlNode.Scalar scalar)) {
       throw new ConfigException(setting.place() + ": " + setting.name() + " is one value, not a list or a group");
     }
@@ -227,7 +227,7 @@ final class OriginalKeys {
     return Double.toString(value).toLowerCase(Locale.ROOT);
   }
 
-  private static boolean isTrue(Setting setting) {
+  private static boolean isTrue(GivenOption setting) {
     if (setting.value() instanceof YamlNode.Scalar scalar
         && (scalar.token() == JsonToken.VALUE_TRUE || scalar.token() == JsonToken.VALUE_FALSE || scalar.isEmpty())) {
       return scalar.token() == JsonToken.VALUE_TRUE;
@@ -235,7 +235,7 @@ final class OriginalKeys {
     throw new ConfigException(setting.place() + ": " + setting.name() + " must be true or false");
   }
 
-  private static boolean isFalse(Setting setting) {
+  private static boolean isFalse(GivenOption setting) {
     return setting.value() instanceof YamlNode.Scalar scalar && (scalar.token() == JsonToken.VALUE_FALSE || scalar.isEmpty());
   }
 }

@@ -11,16 +11,16 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 
-/** Settings over the defaults of a configuration record: the record, or a {@link ConfigException} with place, option and what is allowed. */
+/** Options that were given over the defaults of a configuration record: the record, or a {@link ConfigException} with place, option and what is allowed. */
 final class Resolver<R extends Record> {
   private final Schema schema;
   private final R defaults;
   private final ObjectNode tree;
-  private final Map<String, Setting> settings;
+  private final Map<String, GivenOption> settings;
   private final Map<String, String> origins = new LinkedHashMap<>();
 
   /** @param settings by canonical name, switches of the original already resolved */
-  Resolver(Schema schema, R defaults, Map<String, Setting> settings) {
+  Resolver(Schema schema, R defaults, Map<String, GivenOption> settings) {
     this.schema = schema;
     this.defaults = defaults;
     this.tree = ConfigJson.mapper().valueToTree(defaults);
@@ -37,7 +37,7 @@ final class Resolver<R extends Record> {
       if (type instanceof OptionType.Choice choice) {
         choose(option, choice.registry());
       } else if (settings.containsKey(option)) {
-        Setting setting = settings.get(option);
+        GivenOption setting = settings.get(option);
         group(option).set(key(option), ValueReader.read(setting.value(), type, option, setting.name()));
         origins.put(option, setting.place());
       }
@@ -53,7 +53,7 @@ final class Resolver<R extends Record> {
 
   private <T> void choose(String option, Registry<T> registry) {
     ObjectNode value = (ObjectNode) group(option).get(key(option));
-    Setting kind = settings.get(option + "." + ConfigJson.KIND);
+    GivenOption kind = settings.get(option + "." + ConfigJson.KIND);
     T chosen = registry.find(value.get(ConfigJson.KIND).asText()).orElseThrow();
     if (kind != null) {
       if (!(kind.value() instanceof YamlNode.Scalar name)) {
@@ -69,9 +69,9 @@ final class Resolver<R extends Record> {
     }
     Map<String, OptionType> types = OptionType.components(chosen.getClass());
     String prefix = option + ".";
-    for (Map.Entry<String, Setting> entry : settings.entrySet()) {
+    for (Map.Entry<String, GivenOption> entry : settings.entrySet()) {
       String component = entry.getKey().startsWith(prefix) ? entry.getKey().substring(prefix.length()) : ConfigJson.KIND;
-      Setting setting = entry.getValue();
+      GivenOption setting = entry.getValue();
       if (!component.equals(ConfigJson.KIND) && !(setting.lenient() && !value.has(component))) {
         ValueReader.component(value, component, types, setting.value(), entry.getKey(), setting.name(), setting.place());
         origins.put(entry.getKey(), setting.place());
@@ -115,7 +115,7 @@ final class Resolver<R extends Record> {
     String first = message.substring(0, blank);
     boolean isKey = !path.isEmpty() && tree.at("/" + path.replace('.', '/')).has(first);
     String option = isKey ? path + "." + first : first;
-    Setting setting = settings.get(option);
+    GivenOption setting = settings.get(option);
     if (setting == null) {
       return isKey ? path + "." + message : path.isEmpty() || first.contains(".") ? message : path + ": " + message;
     }

@@ -15,7 +15,7 @@ import java.util.stream.Stream;
 /** The evaluations of a training run: greedy completions to the held-out problems, and sampled ones where asked for. */
 public final class RunEvaluation {
   /** What one evaluation found. */
-  public record Measured(Evaluator.Result greedy, Optional<Evaluator.Result> sampled) {
+  public record Measurement(Evaluator.Result greedy, Optional<Evaluator.Result> sampled) {
     public void putInto(Metrics metrics) {
       greedy.rates().putInto((name, rate) -> metrics.put(Metrics.EVAL + name + "_greedy", rate));
       metrics.put(Metrics.EVAL_MEAN_LENGTH, greedy.meanTokens());
@@ -62,8 +62,8 @@ public final class RunEvaluation {
   }
 
   /** @param listeners one for each of the rollouts */
-  public Measured measure(Supplier<RolloutListener> listeners) {
+  public Measurement measure(Supplier<RolloutListener> listeners) {
     Evaluator.Result first = evaluator.evaluate(problems, greedy, 1, listeners.get());
-    return new Measured(first, samples == 0 ? Optional.empty() : Optional.of(evaluator.evaluate(problems, sampling, samples, listeners.get())));
+    return new Measurement(first, samples == 0 ? Optional.empty() : Optional.of(evaluator.evaluate(problems, sampling, samples, listeners.get())));
   }
 }

@@ -1,7 +1,7 @@
 package io.github.grpo4j.optim;
 
 import io.github.grpo4j.backend.AdamWSettings;
-import io.github.grpo4j.backend.AdamWStates;
+import io.github.grpo4j.backend.AdamWState;
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.DType;
 import io.github.grpo4j.backend.DeviceKind;
@@ -152,8 +152,8 @@ public final class AdamW implements AutoCloseable {
     return new State(parameter, taken.size() == 3 ? taken.get(2) : weight, taken.get(0), taken.get(1));
   }
 
-  private List<AdamWStates> operands() {
-    return states.stream().map(state -> new AdamWStates(state.parameter().weight(), state.master(), state.m(), state.v())).toList();
+  private List<AdamWState> operands() {
+    return states.stream().map(state -> new AdamWState(state.parameter().weight(), state.master(), state.m(), state.v())).toList();
   }
 
   /**

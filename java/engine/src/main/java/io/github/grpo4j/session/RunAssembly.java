@@ -74,7 +74,7 @@ public final class RunAssembly implements AutoCloseable {
     return inputs.evalProblems();
   }
 
-  /** Takes the memory of a training pass, of gradients and of optimizer states. To be called once. */
+  /** Takes the memory of a training pass, of gradients and of optimizer state. To be called once. */
   public Learner learner(OptimizerOptions options) {
     Backend backend = session().backend();
     CausalLm.Recompute recompute = CausalLm.Recompute.valueOf(config.training().recompute().name());

@@ -17,7 +17,7 @@ final class CreditAssignment {
   private final Map<String, Double> weights;
 
   /** @param rewards those that are trained with, one per episode: not the episodes' own where they were dealt out at random */
-  record Assigned(List<Reward> rewards, Credits credits) {}
+  record AssignedCredit(List<Reward> rewards, Credits credits) {}
 
   /** @param weights of the parts of a reward in its total */
   CreditAssignment(RunConfig config, Map<String, Double> weights) {
@@ -25,10 +25,10 @@ final class CreditAssignment {
     this.weights = weights;
   }
 
-  Assigned assign(int step, List<ScoredEpisode> scored, Evidence evidence) {
+  AssignedCredit assign(int step, List<ScoredEpisode> scored, Evidence evidence) {
     List<Reward> rewards = rewards(step, scored);
     Credits credits = config.credit().assign(RewardTables.of(scored, rewards, weights, config.rollout().maxNewTokens()), evidence);
-    return new Assigned(rewards, credits);
+    return new AssignedCredit(rewards, credits);
   }
 
   private List<Reward> rewards(int step, List<ScoredEpisode> scored) {

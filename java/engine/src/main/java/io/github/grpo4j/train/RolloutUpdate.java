@@ -37,7 +37,7 @@ final class RolloutUpdate {
   }
 
   /** What the updates of one rollout were, taken together. */
-  static final class Updated {
+  static final class UpdateResult {
     private final Map<String, Double> metrics = new LinkedHashMap<>();
     private final Map<String, Double> ofFirst = new LinkedHashMap<>();
     private final List<LossMetrics> losses = new ArrayList<>();
@@ -101,7 +101,7 @@ final class RolloutUpdate {
    * @param evidence old and reference log-probs
    * @param optimizerSteps that the run has done before
    */
-  Updated run(List<Episode> episodes, Credits credits, StepEvidence evidence, long optimizerSteps) {
+  UpdateResult run(List<Episode> episodes, Credits credits, StepEvidence evidence, long optimizerSteps) {
     Experience experience = Experience.of(episodes, credits.advantages()).withMasked(credits.masked());
     if (config.rescoresRollout()) {
       experience = experience.withOld(evidence.rescored());
@@ -109,7 +109,7 @@ final class RolloutUpdate {
     if (config.loss().needsReference()) {
       experience = experience.withReference(evidence.referenceLogprobs());
     }
-    Updated updated = new Updated();
+    UpdateResult updated = new UpdateResult();
     int completions = config.rollout().answersPerQuestion();
     int questions = episodes.size() / completions;
     int updates = Math.min(config.grpo().updatesPerRollout(), questions);

@@ -125,7 +125,7 @@ final class RunLoop {
   private void evaluate(int step, Metrics metrics) {
     listener.phase(step, Phase.EVALUATION);
     long start = System.nanoTime();
-    RunEvaluation.Measured measured =
+    RunEvaluation.Measurement measured =
         control.interruptibly(() -> evaluation.measure(() -> listener.rolloutListener(step, Phase.EVALUATION)));
     measured.putInto(metrics);
     RewardFailures.describe(measured.completions()).ifPresent(what -> listener.warning("evaluation of step " + step + ": " + what));

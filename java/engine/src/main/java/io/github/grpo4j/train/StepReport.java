@@ -24,7 +24,7 @@ final class StepReport {
    */
   static Metrics of(TrainingStep.Result result, RunState before, double epoch) {
     Metrics metrics = new Metrics();
-    RolloutUpdate.Updated updated = result.updated();
+    RolloutUpdate.UpdateResult updated = result.updated();
     metrics.put(Metrics.EPOCH, epoch);
     putRewards(metrics, result.credit().rewards(), result.credit().credits().fractionZeroStd());
     result.credit().credits().metrics().forEach(metrics::put);

@@ -38,7 +38,7 @@ final class TrainingStep {
    * @param updateSeconds of all optimizer steps
    */
   record Result(
-      List<ScoredEpisode> episodes, CreditAssignment.Assigned credit, RolloutUpdate.Updated updated, RolloutStats rollout,
+      List<ScoredEpisode> episodes, CreditAssignment.AssignedCredit credit, RolloutUpdate.UpdateResult updated, RolloutStats rollout,
       double rolloutSeconds, double updateSeconds) {
     /** Prompt and completion tokens; a prompt counts for each of its completions. */
     long tokens() {
@@ -85,12 +85,12 @@ final class TrainingStep {
     RewardFailures.describe(scored).ifPresent(what -> listener.warning("step " + step + ": " + what));
     listener.episodes(step, scored);
     StepEvidence evidence = evidenceOf.apply(rollout.episodes());
-    CreditAssignment.Assigned assigned = credit.assign(step, scored, evidence);
+    CreditAssignment.AssignedCredit assigned = credit.assign(step, scored, evidence);
     double rolloutSeconds = secondsSince(start);
 
     listener.phase(step, Phase.UPDATE);
     long updateStart = System.nanoTime();
-    RolloutUpdate.Updated updated = update.run(rollout.episodes(), assigned.credits(), evidence, optimizerSteps);
+    RolloutUpdate.UpdateResult updated = update.run(rollout.episodes(), assigned.credits(), evidence, optimizerSteps);
     return new Result(scored, assigned, updated, rollout.stats(), rolloutSeconds, secondsSince(updateStart));
   }
 

@@ -27,7 +27,7 @@ class StreamedAdamWTest {
   private static final class Model implements AutoCloseable {
     final TestDevice device = TestDevice.cpu(2);
     final Backend backend = device.backend();
-    final List<AdamWStates> states = new ArrayList<>();
+    final List<AdamWState> states = new ArrayList<>();
     final List<Tensor> grads = new ArrayList<>();
     final List<Tensor> onHost = new ArrayList<>();
 
@@ -41,7 +41,7 @@ class StreamedAdamWTest {
         }
         Tensor weight = put(dtype, value);
         Tensor master = dtype == DType.F32 ? weight : place(put(DType.F32, value), host);
-        states.add(new AdamWStates(weight, master, place(put(DType.F32, NdArray.random(random, 0.1, shape)), host),
+        states.add(new AdamWState(weight, master, place(put(DType.F32, NdArray.random(random, 0.1, shape)), host),
             place(put(DType.F32, squares), host)));
         grads.add(device.zeros(DType.F32, weight.layout(), shape));
       }
@@ -76,7 +76,7 @@ class StreamedAdamWTest {
 
     List<NdArray> read() {
       List<NdArray> all = new ArrayList<>();
-      for (AdamWStates state : states) {
+      for (AdamWState state : states) {
         for (Tensor tensor : List.of(state.weight(), state.master(), state.m(), state.v())) {
           Tensor plain = device.zeros(tensor.dtype(), tensor.layout(), tensor.shape());
           backend.copy(plain, tensor);
@@ -99,7 +99,7 @@ class StreamedAdamWTest {
       for (int step = 1; step <= STEPS; step++) {
         model.setGradients(step);
         for (int i = 0; i < SHAPES.length; i++) {
-          AdamWStates state = model.states.get(i);
+          AdamWState state = model.states.get(i);
           model.backend.adamw(state.weight(), state.master(), state.m(), state.v(), model.grads.get(i), model.settings(step).get(i));
         }
       }
@@ -167,7 +167,7 @@ class StreamedAdamWTest {
   void otherOpsDoNotReachTheHostsMemory() {
     Assumptions.assumeTrue(TestBackends.isCuda(), "a CPU has one memory");
     try (Model model = new Model(DType.BF16, true)) {
-      AdamWStates state = model.states.get(0);
+      AdamWState state = model.states.get(0);
       Backend backend = model.backend;
       for (Runnable op : List.<Runnable>of(
           () -> backend.zero(state.m()),

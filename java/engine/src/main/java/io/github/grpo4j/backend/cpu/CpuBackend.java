@@ -1,7 +1,7 @@
 package io.github.grpo4j.backend.cpu;
 
 import io.github.grpo4j.backend.AdamWSettings;
-import io.github.grpo4j.backend.AdamWStates;
+import io.github.grpo4j.backend.AdamWState;
 import io.github.grpo4j.backend.AttentionShape;
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.BackendException;
@@ -502,7 +502,7 @@ public final class CpuBackend implements Backend {
 
   /** Nothing needs to be streamed from host to host: a step is {@link #adamw} of one parameter after the other. */
   @Override
-  public StreamedAdamW streamedAdamW(List<AdamWStates> states, Updater updater, int bucket) {
+  public StreamedAdamW streamedAdamW(List<AdamWState> states, Updater updater, int bucket) {
     OpChecks.streamedAdamW(states, bucket);
     return new StreamedAdamW() {
       @Override
@@ -512,7 +512,7 @@ public final class CpuBackend implements Backend {
       public void step(List<Tensor> grads, List<AdamWSettings> settings) {
         OpChecks.streamedStep(states, grads, settings);
         for (int i = 0; i < states.size(); i++) {
-          AdamWStates each = states.get(i);
+          AdamWState each = states.get(i);
           adamw(each.weight(), each.master(), each.m(), each.v(), grads.get(i), settings.get(i));
         }
       }

@@ -7,7 +7,7 @@ import java.util.function.DoubleSupplier;
 
 /**
  * What this machine's processor and memory can do at most with the back end's threads and instruction set: what kernels are
- * held against. Measured, not looked up: virtual machines and clock speeds under vector load differ from data sheets.
+ * held against. Measurement, not looked up: virtual machines and clock speeds under vector load differ from data sheets.
  *
  * @param multiplyAddPerSecond arithmetic operations a second by fused products in registers (a product and a sum count 2), in
  *     the arithmetic of the storage type: bf16 is multiplied pairwise where the processor can, and as fp32 elsewhere

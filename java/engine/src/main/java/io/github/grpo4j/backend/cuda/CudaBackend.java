@@ -1,7 +1,7 @@
 package io.github.grpo4j.backend.cuda;
 
 import io.github.grpo4j.backend.AdamWSettings;
-import io.github.grpo4j.backend.AdamWStates;
+import io.github.grpo4j.backend.AdamWState;
 import io.github.grpo4j.backend.AttentionKernels;
 import io.github.grpo4j.backend.AttentionShape;
 import io.github.grpo4j.backend.Backend;
@@ -538,7 +538,7 @@ public final class CudaBackend implements Backend {
   }
 
   @Override
-  public StreamedAdamW streamedAdamW(List<AdamWStates> states, Updater updater, int bucket) {
+  public StreamedAdamW streamedAdamW(List<AdamWState> states, Updater updater, int bucket) {
     OpChecks.streamedAdamW(states, bucket);
     StreamedAdamW streamed = switch (updater) {
       case DEVICE -> new OffloadedAdamW(open(), states, bucket,

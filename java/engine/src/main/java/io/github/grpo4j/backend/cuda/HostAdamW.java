@@ -1,7 +1,7 @@
 package io.github.grpo4j.backend.cuda;
 
 import io.github.grpo4j.backend.AdamWSettings;
-import io.github.grpo4j.backend.AdamWStates;
+import io.github.grpo4j.backend.AdamWState;
 import io.github.grpo4j.backend.BackendException;
 import io.github.grpo4j.backend.StreamedAdamW;
 import io.github.grpo4j.backend.Tensor;
@@ -13,7 +13,7 @@ import java.util.function.Function;
 import org.bytedeco.javacpp.LongPointer;
 
 /**
- * AdamW on the host's processor with states in its memory: gradients come in buckets, new weights go back. Two lanes take the
+ * AdamW on the host's processor with its state in the host's memory: gradients come in buckets, new weights go back. Two lanes take the
  * buckets by turns; while the processor works on one, the other one sends its weights and receives its next gradient. Over the bus go 4
  * bytes an element to the host, 8 where the weight is its own master, and a weight's 2 or 4 back.
  *
@@ -34,7 +34,7 @@ final class HostAdamW implements StreamedAdamW {
    * @param structs the C struct of some settings, valid until the next call
    * @param threads of the processor
    */
-  HostAdamW(CudaDevice device, List<AdamWStates> states, int bucket, List<Tensor> staging,
+  HostAdamW(CudaDevice device, List<AdamWState> states, int bucket, List<Tensor> staging,
       Function<AdamWSettings, CpuOps.g4_adamw_settings> structs, int threads) {
     this.buckets = new StateBuckets(states, bucket);
     this.staging = List.copyOf(staging);

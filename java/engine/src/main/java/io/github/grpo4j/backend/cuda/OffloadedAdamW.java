@@ -1,7 +1,7 @@
 package io.github.grpo4j.backend.cuda;
 
 import io.github.grpo4j.backend.AdamWSettings;
-import io.github.grpo4j.backend.AdamWStates;
+import io.github.grpo4j.backend.AdamWState;
 import io.github.grpo4j.backend.BackendException;
 import io.github.grpo4j.backend.StreamedAdamW;
 import io.github.grpo4j.backend.Tensor;
@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.function.Function;
 
 /**
- * AdamW on the GPU with states in pinned host memory, on two lanes, see {@code offload.h}. A bucket goes to the lane with less to do so
+ * AdamW on the GPU with its state in pinned host memory, on two lanes, see {@code offload.h}. A bucket goes to the lane with less to do so
  * far: buckets differ in size, and by turns one lane of a model would get most of them. Over the bus go 12 bytes an element each
  * way, 8 where the weight is its own master.
  */
@@ -31,7 +31,7 @@ final class OffloadedAdamW implements StreamedAdamW {
    * @param staging {@link #stagingBytes} of device memory for each of two lanes; closed with this
    * @param structs the C struct of some settings, valid until the next call
    */
-  OffloadedAdamW(CudaDevice device, List<AdamWStates> states, int bucket, List<Tensor> staging,
+  OffloadedAdamW(CudaDevice device, List<AdamWState> states, int bucket, List<Tensor> staging,
       Function<AdamWSettings, CpuOps.g4_adamw_settings> structs) {
     this.buckets = new StateBuckets(states, bucket);
     this.staging = List.copyOf(staging);

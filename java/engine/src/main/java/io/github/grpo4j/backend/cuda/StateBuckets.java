@@ -1,22 +1,22 @@
 package io.github.grpo4j.backend.cuda;
 
-import io.github.grpo4j.backend.AdamWStates;
+import io.github.grpo4j.backend.AdamWState;
 import io.github.grpo4j.backend.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The optimizer states of a model, cut into buckets, parameter by parameter. Matrices are row-major on the GPU in every type, so a
+ * The optimizer state of a model, cut into buckets, parameter by parameter. Matrices are row-major on the GPU in every type, so a
  * bucket is a run of elements with the same index in weight, gradient and states.
  */
 final class StateBuckets {
   /** Elements {@code [begin, begin + count)} of a parameter. */
   record Bucket(int parameter, long begin, long count) {}
 
-  private final List<AdamWStates> states;
+  private final List<AdamWState> states;
   private final List<Bucket> buckets = new ArrayList<>();
 
-  StateBuckets(List<AdamWStates> states, int bucket) {
+  StateBuckets(List<AdamWState> states, int bucket) {
     this.states = List.copyOf(states);
     for (int i = 0; i < states.size(); i++) {
       long elements = states.get(i).weight().elements();
@@ -40,7 +40,7 @@ final class StateBuckets {
 
   /** On the host, or 0 where the weight is its own master. */
   long master(Bucket bucket) {
-    AdamWStates state = states.get(bucket.parameter());
+    AdamWState state = states.get(bucket.parameter());
     return state.master() == state.weight() ? 0 : at(state.master(), bucket);
   }
 

@@ -1,7 +1,7 @@
 package io.github.grpo4j.backend.kernel;
 
 import io.github.grpo4j.backend.AdamWSettings;
-import io.github.grpo4j.backend.AdamWStates;
+import io.github.grpo4j.backend.AdamWState;
 import io.github.grpo4j.backend.AttentionShape;
 import io.github.grpo4j.backend.Backend;
 import io.github.grpo4j.backend.DType;
@@ -480,9 +480,9 @@ public final class OpChecks {
     }
   }
 
-  public static void streamedAdamW(List<AdamWStates> states, int bucket) {
+  public static void streamedAdamW(List<AdamWState> states, int bucket) {
     require(bucket > 0 && bucket % 64 == 0, "streamedAdamW", "buckets have " + bucket + " elements; it must be a multiple of 64");
-    for (AdamWStates each : states) {
+    for (AdamWState each : states) {
       require(each.master().dtype() == DType.F32, "streamedAdamW", "master is " + each.master() + "; it must be F32");
       like("m", each.m(), DType.F32, each.master());
       like("v", each.v(), DType.F32, each.master());
@@ -490,11 +490,11 @@ public final class OpChecks {
     }
   }
 
-  public static void streamedStep(List<AdamWStates> states, List<Tensor> grads, List<AdamWSettings> settings) {
+  public static void streamedStep(List<AdamWState> states, List<Tensor> grads, List<AdamWSettings> settings) {
     require(grads.size() == states.size() && settings.size() == states.size(), "streamedAdamW",
         "there are " + states.size() + " parameters, " + grads.size() + " gradients and " + settings.size() + " settings");
     for (int i = 0; i < states.size(); i++) {
-      AdamWStates each = states.get(i);
+      AdamWState each = states.get(i);
       adamw(each.weight(), each.master(), each.m(), each.v(), grads.get(i), settings.get(i));
     }
   }

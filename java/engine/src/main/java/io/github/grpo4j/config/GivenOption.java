@@ -8,8 +8,8 @@ package io.github.grpo4j.config;
  * @param name the key as it was written, which for an alias is not the option's own
  * @param lenient an alias of a key that not every kind has: it is left out where the chosen kind lacks it
  */
-record Setting(YamlNode value, String place, String name, boolean lenient) {
-  Setting(YamlNode value, String place, String name) {
+record GivenOption(YamlNode value, String place, String name, boolean lenient) {
+  GivenOption(YamlNode value, String place, String name) {
     this(value, place, name, false);
   }
 }

@@ -11,16 +11,16 @@ import java.util.Set;
  * One layer of a configuration, such as a file: what is given, by canonical option name. The keys of a choice are names of a third
  * level, {@code grpo.surrogate.kind} and {@code grpo.surrogate.low}; a bare name is the kind.
  */
-final class Settings {
+final class GivenOptions {
   private final Schema schema;
-  private final Map<String, Setting> values = new LinkedHashMap<>();
+  private final Map<String, GivenOption> values = new LinkedHashMap<>();
   private String preset;
 
-  Settings(Schema schema) {
+  GivenOptions(Schema schema) {
     this.schema = schema;
   }
 
-  Map<String, Setting> values() {
+  Map<String, GivenOption> values() {
     return values;
   }
 
@@ -34,8 +34,8 @@ final class Settings {
    *
    * @param name what messages call it
    */
-  static Settings ofFile(Schema schema, String text, String name) {
-    Settings settings = new Settings(schema);
+  static GivenOptions ofFile(Schema schema, String text, String name) {
+    GivenOptions settings = new GivenOptions(schema);
     YamlParser.parseFile(text, name).ifPresent(settings::readGroups);
     return settings;
   }
@@ -96,7 +96,7 @@ final class Settings {
     }
     String option = canonical(name, place);
     if (schema.typeOf(option) == OptionType.Scalar.TEXT) {
-      put(option, new Setting(text(value, place), place, name), false);
+      put(option, new GivenOption(text(value, place), place, name), false);
       return;
     }
     YamlNode node = YamlParser.parseValue(value, place)
@@ -111,7 +111,7 @@ final class Settings {
 
   private void read(String name, YamlNode value, String place, boolean once) {
     if (OriginalKeys.isSwitch(name)) {
-      put(name, new Setting(value, place, name), once);
+      put(name, new GivenOption(value, place, name), once);
       return;
     }
     String option = canonical(name, place);
@@ -122,18 +122,18 @@ final class Settings {
     if (schema.typeOf(option) instanceof OptionType.Choice) {
       readChoice(option, name, value, place, once);
     } else {
-      put(option, new Setting(value, place, name, lenient), once);
+      put(option, new GivenOption(value, place, name, lenient), once);
     }
   }
 
   private void readChoice(String option, String name, YamlNode value, String place, boolean once) {
     String kind = option + "." + ConfigJson.KIND;
     if (value instanceof YamlNode.Scalar) {
-      put(kind, new Setting(value, place, name), once);
+      put(kind, new GivenOption(value, place, name), once);
     } else if (value instanceof YamlNode.Entries entries) {
       for (YamlNode.Entry entry : entries.entries()) {
         if (!(entry.value() instanceof YamlNode.Scalar empty && empty.isEmpty())) {
-          put(option + "." + entry.key(), new Setting(entry.value(), entry.place(), name + "." + entry.key()), once);
+          put(option + "." + entry.key(), new GivenOption(entry.value(), entry.place(), name + "." + entry.key()), once);
         }
       }
     } else {
@@ -141,8 +141,8 @@ final class Settings {
     }
   }
 
-  private void put(String option, Setting setting, boolean once) {
-    Setting earlier = values.put(option, setting);
+  private void put(String option, GivenOption setting, boolean once) {
+    GivenOption earlier = values.put(option, setting);
     if (earlier != null && once) {
       throw new ConfigException(setting.place() + ": " + setting.name() + " is given twice, first at " + earlier.place());
     }
@@ -171,9 +171,9 @@ final class Settings {
    *
    * @param layers lowest first
    */
-  static Map<String, Setting> merged(List<Settings> layers) {
-    Map<String, Setting> merged = new LinkedHashMap<>();
-    for (Settings layer : layers) {
+  static Map<String, GivenOption> merged(List<GivenOptions> layers) {
+    Map<String, GivenOption> merged = new LinkedHashMap<>();
+    for (GivenOptions layer : layers) {
       layer.values.forEach((option, setting) -> {
         if (option.endsWith("." + ConfigJson.KIND) && !option.equals(Schema.optionOf(option)) && changes(merged.get(option), setting)) {
           String prefix = option.substring(0, option.length() - ConfigJson.KIND.length());
@@ -185,7 +185,7 @@ final class Settings {
     return merged;
   }
 
-  private static boolean changes(Setting lower, Setting upper) {
+  private static boolean changes(GivenOption lower, GivenOption upper) {
     return lower == null || !(lower.value() instanceof YamlNode.Scalar a && upper.value() instanceof YamlNode.Scalar b && a.text().equals(b.text()));
   }
 }
