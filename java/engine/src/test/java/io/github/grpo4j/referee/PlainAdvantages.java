@@ -1,7 +1,9 @@
 package io.github.grpo4j.referee;
 
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 
@@ -9,7 +11,8 @@ import java.util.stream.IntStream;
 final class PlainAdvantages {
   final double[] values;
   final boolean[] masked;
-  double fractionZeroStd;
+  final Map<String, Double> metrics = new LinkedHashMap<>();
+  private double fractionZeroStd;
   private final Settings settings;
   private final List<Sampled> step;
   private final double[][] parts;
@@ -30,9 +33,12 @@ final class PlainAdvantages {
     this.values = new double[n];
     this.masked = new boolean[n];
     this.totals = new double[n];
+    double[] penalties = new double[n];
     for (int i = 0; i < n; i++) {
-      totals[i] = PlainRewards.total(parts[i], weights) + overlong(i) - (klSums == null ? 0 : settings.number("grpo.kl_coef") * klSums[i]);
+      penalties[i] = overlong(i);
+      totals[i] = PlainRewards.total(parts[i], weights) + penalties[i] - (klSums == null ? 0 : settings.number("grpo.kl_coef") * klSums[i]);
     }
+    report(penalties, klSums);
     for (int i = 0; i < n; i++) {
       double advantage = advantage(i);
       values[i] = Double.isNaN(totals[i]) ? 0 : advantage;
@@ -40,7 +46,38 @@ final class PlainAdvantages {
     if (settings.text("grpo.advantage").equals("normalize_then_sum")) {
       normaliseAgain();
     }
+    metrics.put("frac_reward_zero_std", fractionZeroStd);
     weigh();
+  }
+
+  private void report(double[] penalties, double[] klSums) {
+    double truncated = step.stream().mapToDouble(sampled -> sampled.finished() ? 0 : 1).average().orElse(0);
+    switch (settings.text("grpo.overlong")) {
+      case "drop" -> metrics.put("overlong/dropped", truncated);
+      case "mask" -> metrics.put("overlong/masked", truncated);
+      case "soft_penalty" -> metrics.put("rewards/overlong/mean", Arrays.stream(penalties).average().orElse(0));
+      default -> { }
+    }
+    if (klSums != null) {
+      PlainReport.putMoments(metrics, "rewards/kl/mean", "rewards/kl/std", klSums);
+    }
+    if (settings.text("grpo.grouping").equals("length_bucket")) {
+      int[] bucket = buckets(lengths());
+      String[] names = {"short", "medium", "long"};
+      for (int b = 0; b < names.length; b++) {
+        int wanted = b;
+        metrics.put("length_bucket/" + names[b], (double) Arrays.stream(bucket).filter(one -> one == wanted).count() / n);
+      }
+      metrics.put("length_bucket/fallback", (double) IntStream.range(0, n).filter(i -> sameBucket(bucket, i).count() < 4).count() / n);
+    }
+  }
+
+  private IntStream sameBucket(int[] bucket, int i) {
+    return IntStream.range(0, n).filter(j -> step.get(j).group() == step.get(i).group() && bucket[j] == bucket[i]);
+  }
+
+  private int[] lengths() {
+    return step.stream().mapToInt(sampled -> sampled.tokens().length).toArray();
   }
 
   private double overlong(int i) {
@@ -107,13 +144,8 @@ final class PlainAdvantages {
     if (settings.text("grpo.grouping").equals("question")) {
       return question;
     }
-    int[] bucket = buckets(step.stream().mapToInt(sampled -> sampled.tokens().length).toArray());
-    IntPredicate same = question.and(j -> bucket[j] == bucket[i]);
-    int size = 0;
-    for (int j = 0; j < n; j++) {
-      size += same.test(j) ? 1 : 0;
-    }
-    return size < 4 ? question : same;
+    int[] bucket = buckets(lengths());
+    return sameBucket(bucket, i).count() < 4 ? question : question.and(j -> bucket[j] == bucket[i]);
   }
 
   /** 0 short, 1 medium, 2 long. */
@@ -138,11 +170,12 @@ final class PlainAdvantages {
       overall += accuracy[q] / questions;
     }
     double[] softmax = softmax(accuracy);
+    double[] weight = new double[n];
     for (int i = 0; i < n; i++) {
       int q = step.get(i).group();
       double a = accuracy[q];
       double x = values[i] > 0 ? a : 1 - a;
-      values[i] *= switch (kind) {
+      weight[i] = switch (kind) {
         case "additive" -> Math.max(0.5, Math.min(2, 1 + overall - a));
         case "ratio" -> a < 1e-6 || overall < 1e-6 ? 1 : Math.max(0.5, Math.min(2, overall / (a + 1e-6)));
         case "logistic" -> 0.4 + 1.1 / (1 + Math.exp(10 * (x - 0.75)));
@@ -150,7 +183,11 @@ final class PlainAdvantages {
         case "softmax" -> softmax[q];
         default -> throw new IllegalArgumentException(kind);
       };
+      values[i] *= weight[i];
     }
+    metrics.put("difficulty/weight_mean", Arrays.stream(weight).average().orElse(0));
+    metrics.put("difficulty/weight_min", Arrays.stream(weight).min().orElse(0));
+    metrics.put("difficulty/weight_max", Arrays.stream(weight).max().orElse(0));
   }
 
   private double[] softmax(double[] accuracy) {

@@ -11,6 +11,9 @@ final class PlainLoss {
   int low;
   int high;
   int ratios;
+  /** Ratios beyond a bound of the dynamic range, clipped or not. */
+  int outsideLow;
+  int outsideHigh;
   private final Settings settings;
   private final double advantage;
 
@@ -97,6 +100,8 @@ final class PlainLoss {
       value = -dual * advantage;
       slope = 0;
     }
+    outsideLow += ratio < lowest ? 1 : 0;
+    outsideHigh += ratio > highest ? 1 : 0;
     low += advantage < 0 && Math.min(ratio, cap) < lowest ? 1 : 0;
     high += advantage > 0 && Math.min(ratio, cap) > highest ? 1 : 0;
     loss[t] += value;

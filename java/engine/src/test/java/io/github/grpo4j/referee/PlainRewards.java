@@ -29,6 +29,11 @@ final class PlainRewards {
     };
   }
 
+  /** Whether the built-in model writes what this reward reads. */
+  boolean readsLines() {
+    return settings.text("reward.kind").equals("gsm8k");
+  }
+
   double[] weights() {
     return new double[] {1, switch (settings.text("reward.kind")) {
       case "penalty_fixed", "original_v2" -> 1;

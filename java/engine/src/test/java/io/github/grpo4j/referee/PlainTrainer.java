@@ -85,9 +85,10 @@ final class PlainTrainer {
       }
     }
     PlainAdvantages advantages = new PlainAdvantages(settings, sampled, parts, rewards.weights(), klSums);
-    putRewards(metrics, parts, rewards.weights());
-    metrics.put("frac_reward_zero_std", advantages.fractionZeroStd);
-    putCompletions(metrics, sampled);
+    PlainReport.putRewards(metrics, parts, rewards.weights());
+    metrics.putAll(advantages.metrics);
+    PlainReport.putRates(metrics, "", sampled, rewards);
+    PlainReport.putCompletions(metrics, sampled);
     update(metrics, sampled, advantages, old, oldEntropy, refs, totalSteps);
     for (Sampled s : sampled) {
       tokens += s.prompt().length + s.tokens().length;
@@ -145,7 +146,8 @@ final class PlainTrainer {
       sums.gradNorm = optimizer.step(gradient, rate);
       all.add(sums);
     }
-    UpdateSums.put(metrics, all, usesKl() && !klInReward(), settings.number("grpo.entropy_coef") != 0);
+    UpdateSums.put(metrics, all, usesKl() && !klInReward(), settings.number("grpo.entropy_coef") != 0,
+        settings.text("grpo.clipping").equals("dynamic"));
     stepsBefore = before;
   }
 
@@ -212,26 +214,5 @@ final class PlainTrainer {
         }
       });
     }
-  }
-
-  private static void putRewards(Map<String, Double> metrics, double[][] parts, double[] weights) {
-    putMoments(metrics, "reward", "reward_std", Arrays.stream(parts).mapToDouble(row -> PlainRewards.total(row, weights)).toArray());
-    putMoments(metrics, "rewards/answer/mean", "rewards/answer/std", Arrays.stream(parts).mapToDouble(row -> row[0]).toArray());
-    putMoments(metrics, "rewards/format/mean", "rewards/format/std", Arrays.stream(parts).mapToDouble(row -> row[1]).toArray());
-  }
-
-  private static void putMoments(Map<String, Double> metrics, String mean, String std, double[] values) {
-    double average = Arrays.stream(values).average().orElse(0);
-    metrics.put(mean, average);
-    metrics.put(std, Math.sqrt(Arrays.stream(values).map(v -> (v - average) * (v - average)).sum() / (values.length - 1)));
-  }
-
-  private static void putCompletions(Map<String, Double> metrics, List<Sampled> sampled) {
-    metrics.put("completions/mean_length", sampled.stream().mapToInt(s -> s.tokens().length).average().orElse(0));
-    metrics.put("completions/min_length", (double) sampled.stream().mapToInt(s -> s.tokens().length).min().orElse(0));
-    metrics.put("completions/max_length", (double) sampled.stream().mapToInt(s -> s.tokens().length).max().orElse(0));
-    metrics.put("completions/clipped_ratio", sampled.stream().mapToInt(s -> s.finished() ? 0 : 1).average().orElse(0));
-    metrics.put("completions/mean_terminated_length",
-        sampled.stream().filter(Sampled::finished).mapToInt(s -> s.tokens().length).average().orElse(0));
   }
 }

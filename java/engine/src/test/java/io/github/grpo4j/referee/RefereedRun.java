@@ -1,9 +1,13 @@
 package io.github.grpo4j.referee;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.grpo4j.config.ConfigLoader;
 import io.github.grpo4j.episode.ScoredEpisode;
 import io.github.grpo4j.train.Trainer;
 import io.github.grpo4j.train.TrainingListener;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -59,6 +63,21 @@ final class RefereedRun {
   /** Weights after a step. */
   Path weights(int step) {
     return folder.resolve("checkpoints/step_%06d/model/model.safetensors".formatted(step));
+  }
+
+  /** Completions of an evaluation, as its file has them. */
+  List<Sampled> evaluation(int step, String split) throws IOException {
+    List<Sampled> all = new ArrayList<>();
+    for (String line : Files.readAllLines(folder.resolve("eval/step_%06d.jsonl".formatted(step)))) {
+      JsonNode node = new ObjectMapper().readTree(line);
+      if (node.get("split").asText().equals(split)) {
+        String text = node.get("response").asText();
+        boolean ended = text.endsWith(END);
+        all.add(new Sampled(node.get("problem").asInt(), all.size(), new int[0], new int[node.get("tokens").asInt()], new double[0], new double[0], ended,
+            ended ? text.substring(0, text.length() - END.length()) : text, node.get("gold").asText()));
+      }
+    }
+    return all;
   }
 
   private static Sampled sampled(ScoredEpisode scored) {

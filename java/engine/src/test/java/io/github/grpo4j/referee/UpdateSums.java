@@ -15,6 +15,8 @@ final class UpdateSums {
   private double low;
   private double high;
   private double ratios;
+  private double outsideLow;
+  private double outsideHigh;
   private double leastLow = Double.POSITIVE_INFINITY;
   private double mostHigh;
 
@@ -29,12 +31,14 @@ final class UpdateSums {
     low += one.low;
     high += one.high;
     ratios += one.ratios;
+    outsideLow += one.outsideLow;
+    outsideHigh += one.outsideHigh;
     leastLow = Math.min(leastLow, (double) one.low / one.ratios);
     mostHigh = Math.max(mostHigh, (double) one.high / one.ratios);
   }
 
   /** The row of a rollout: means over its updates, extremes over all. */
-  static void put(Map<String, Double> metrics, List<UpdateSums> updates, boolean withKl, boolean withBonus) {
+  static void put(Map<String, Double> metrics, List<UpdateSums> updates, boolean withKl, boolean withBonus, boolean withOutside) {
     if (updates.isEmpty()) {
       return;
     }
@@ -48,6 +52,10 @@ final class UpdateSums {
     mean(metrics, "grad_norm", updates, u -> u.gradNorm);
     if (withKl) {
       mean(metrics, "kl", updates, u -> u.kl / u.tokens);
+    }
+    if (withOutside) {
+      mean(metrics, "clip_ratio/outside_low_mean", updates, u -> u.outsideLow / u.ratios);
+      mean(metrics, "clip_ratio/outside_high_mean", updates, u -> u.outsideHigh / u.ratios);
     }
     if (withBonus) {
       mean(metrics, "policy_loss", updates, u -> u.loss + u.bonus);
