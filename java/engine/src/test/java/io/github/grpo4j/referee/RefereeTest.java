@@ -55,7 +55,7 @@ class RefereeTest {
       "grpo.overlong=soft_penalty rollout.max_new_tokens=16 rollout.answers_per_question=4",
       "grpo.weighting=additive training.seed=11", "grpo.weighting=ratio training.seed=11", "grpo.weighting=logistic training.seed=11",
       "grpo.weighting=focal training.seed=11", "grpo.weighting=softmax training.seed=11 rollout.answers_per_question=4",
-      "grpo.logprob_temperature=one rollout.temperature=0.8 grpo.updates_per_rollout=2 optimizer.eps=1e-6 grpo.kl_coef=0.05 optimizer.learning_rate=4e-3",
+      "grpo.logprob_temperature=one rollout.temperature=0.8 grpo.updates_per_rollout=2 optimizer.eps=1e-5 grpo.kl_coef=0.05 optimizer.learning_rate=1e-3",
       "grpo.reference_refresh=mix grpo.reference_refresh.every=3 grpo.reference_refresh.alpha=0.7 grpo.kl_coef=0.3 optimizer.learning_rate=1e-3",
       "grpo.reference_refresh=reset grpo.reference_refresh.every=2 grpo.kl=exact grpo.kl_coef=0.3 optimizer.learning_rate=4e-3",
       "training.shuffle_rewards=true training.seed=4", "reward.kind=penalty_fixed grpo.kl_coef=0.1 grpo.entropy_coef=0.03 reward.format_weight=0.3",
