@@ -1,19 +1,26 @@
 package io.github.grpo4j.eval;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.grpo4j.config.ConfigLoader;
 import io.github.grpo4j.config.RunConfig;
+import io.github.grpo4j.episode.Episode;
 import io.github.grpo4j.rollout.RolloutListener;
+import io.github.grpo4j.rollout.RolloutRequest;
 import io.github.grpo4j.rollout.SamplingParams;
+import io.github.grpo4j.session.RunAssembly;
+import io.github.grpo4j.session.RunInputs;
 import io.github.grpo4j.testing.TestBackends;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CancellationException;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -58,5 +65,32 @@ class EvaluationTest {
     assertEquals(PROBLEMS, all.size());
     assertTrue(ended[0] < PROBLEMS, "stopped before the end");
     assertEquals(all.subList(0, ended[0]), Files.readAllLines(stopped));
+  }
+
+  /** Of the same seed and problems: else an evaluation would tell of luck that training has had, or be different luck each time. */
+  @Test
+  void itsRandomNumbersAreItsOwnAndAlwaysTheSame() {
+    try (RunInputs inputs = RunInputs.open(CONFIG); RunAssembly assembly = new RunAssembly(inputs, inputs.scorer(), 0, PROBLEMS)) {
+      SamplingParams params = SamplingParams.atTemperature(1.5f, 24);
+      List<int[]> evaluated = tokens(Evaluator.of(assembly).evaluate(inputs.evalProblems(), params, 1, RolloutListener.NONE));
+      List<int[]> again = tokens(Evaluator.of(assembly).evaluate(inputs.evalProblems(), params, 1, RolloutListener.NONE));
+      for (int i = 0; i < PROBLEMS; i++) {
+        assertArrayEquals(evaluated.get(i), again.get(i));
+      }
+      List<RolloutRequest> requests = IntStream.range(0, PROBLEMS)
+          .mapToObj(i -> new RolloutRequest(inputs.evalProblems().get(i).problem().index(), inputs.evalProblems().get(i).ids(), 1)).toList();
+      for (int step = 0; step < 3; step++) {
+        List<Episode> trained = assembly.generator().generate(requests, params, CONFIG.training().seed(), step, RolloutListener.NONE).episodes();
+        assertTrue(IntStream.range(0, PROBLEMS).filter(i -> Arrays.equals(trained.get(i).tokenIds(), evaluated.get(i))).count() < PROBLEMS / 2.0,
+            "step " + step + " has the evaluation's random numbers");
+      }
+      Evaluator other = new Evaluator(assembly.generator(), assembly.scorer(), CONFIG.training().seed() + 1);
+      List<int[]> otherSeed = tokens(other.evaluate(inputs.evalProblems(), params, 1, RolloutListener.NONE));
+      assertTrue(IntStream.range(0, PROBLEMS).anyMatch(i -> !Arrays.equals(otherSeed.get(i), evaluated.get(i))), "the seed plays a part");
+    }
+  }
+
+  private static List<int[]> tokens(Evaluator.Result result) {
+    return result.completions().stream().map(scored -> scored.episode().tokenIds()).toList();
   }
 }

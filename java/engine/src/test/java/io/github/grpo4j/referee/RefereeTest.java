@@ -154,7 +154,7 @@ class RefereeTest {
   }
 
   /** The whole change of the weights, and that of every single tensor. */
-  private static void assertUpdate(String where, PlainModel start, PlainModel expected, PlainModel found) {
+  static void assertUpdate(String where, PlainModel start, PlainModel expected, PlainModel found) {
     double moved = 0;
     double apart = 0;
     for (String name : start.weights.keySet()) {
