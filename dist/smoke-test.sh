@@ -1,9 +1,10 @@
 #!/bin/sh
 # Unpacks the archive and uses it as on a machine with nothing: an empty environment, no Java on the path.
-#   smoke-test.sh ARCHIVE FOLDER
+#   smoke-test.sh ARCHIVE FOLDER VARIANT     VARIANT: the folder of the example with kinds of its own, built
 set -eu
 archive=$1
 folder=$2
+variant=$3
 rm -rf "$folder"
 mkdir -p "$folder/path" "$folder/work"
 folder=$(cd "$folder" && pwd)
@@ -18,6 +19,7 @@ alone "$bin/grpo4j" doctor
 alone "$bin/grpo4j" train --config "$bin/../config.yaml" --run-dir run --set training.max_steps=2 --set data.eval_limit=20 >train.log ||
   { cat train.log; exit 1; }
 tail -n 3 train.log
+"$variant/train.sh" "$bin/grpo4j" "$folder/work/variant"
 alone "$bin/grpo4j-test" --device cpu --out tests OpFixturesTest ForwardFixtureTest
 ls tests/*.xml >/dev/null
 alone "$bin/grpo4j-bench" --device cpu --quick --out bench

@@ -11,8 +11,13 @@ exec_java() {
     -Dorg.bytedeco.javacpp.maxPhysicalBytes=0 -Dorg.bytedeco.javacpp.cachedir="$cache" ${GRPO4J_JAVA_OPTS:--Xmx2g} "$@"
 }
 
+# GRPO4J_CLASSPATH: jars with kinds of one's own.
+exec_grpo4j() {
+  exec_java -cp "$home/lib/grpo4j.jar${GRPO4J_CLASSPATH:+:$GRPO4J_CLASSPATH}" io.github.grpo4j.cli.Main "$@"
+}
+
 grpo4j() {
-  (exec_java -jar "$home/lib/grpo4j.jar" "$@")
+  (exec_grpo4j "$@")
 }
 
 # cuda if the back end can be used here, else cpu.

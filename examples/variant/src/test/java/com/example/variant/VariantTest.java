@@ -1,0 +1,34 @@
+package com.example.variant;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.github.grpo4j.grpo.credit.Advantages;
+import io.github.grpo4j.grpo.credit.RewardTable;
+import io.github.grpo4j.grpo.credit.StatisticsGroups;
+import io.github.grpo4j.grpo.loss.Surrogate.Value;
+import org.junit.jupiter.api.Test;
+
+class VariantTest {
+  @Test
+  void advantagesAreSharesOfTheRange() {
+    RewardTable rewards = RewardTable.of(new int[] {0, 0, 0, 0, 1, 1, 2, 2}, new double[] {1, 0, 0, -1, 5, 5, Double.NaN, 3});
+    Advantages found = new RangeNormalized().estimate(rewards, StatisticsGroups.by(rewards.group()));
+    assertArrayEquals(new double[] {0.5, 0, 0, -0.5, 0, 0, 0, 0}, found.values());
+    assertEquals(0.5, found.fractionZeroStd());
+  }
+
+  @Test
+  void theGradientFadesBeyondTheWidth() {
+    Saturating surrogate = new Saturating(0.2);
+    assertEquals(-2, surrogate.of(1, 2, -1).dRatio());
+    assertEquals(-2 * 0.2 * Math.tanh(1), surrogate.of(1.2, 2, -1).loss(), 1e-12);
+    double step = 1e-6;
+    for (double ratio : new double[] {0.5, 0.9, 1.3, 4}) {
+      Value value = surrogate.of(ratio, -1.5, -1);
+      double slope = (surrogate.of(ratio + step, -1.5, -1).loss() - surrogate.of(ratio - step, -1.5, -1).loss()) / (2 * step);
+      assertEquals(slope, value.dRatio(), 1e-8, "at ratio " + ratio);
+    }
+    assertEquals(0, surrogate.of(4, 1, -1).dRatio(), 1e-12);
+  }
+}
