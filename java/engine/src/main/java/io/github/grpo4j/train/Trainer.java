@@ -33,7 +33,6 @@ import io.github.grpo4j.update.ReferencePolicy;
 import io.github.grpo4j.update.StepEvidence;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
