@@ -11,7 +11,7 @@ exec_java() {
     -Dorg.bytedeco.javacpp.maxPhysicalBytes=0 -Dorg.bytedeco.javacpp.cachedir="$cache" ${GRPO4J_JAVA_OPTS:--Xmx2g} "$@"
 }
 
-# GRPO4J_CLASSPATH: jars with kinds of one's own.
+# GRPO4J_CLASSPATH: jars of the user, whose classes a configuration may name.
 exec_grpo4j() {
   exec_java -cp "$home/lib/grpo4j.jar${GRPO4J_CLASSPATH:+:$GRPO4J_CLASSPATH}" io.github.grpo4j.cli.Main "$@"
 }

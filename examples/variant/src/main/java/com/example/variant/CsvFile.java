@@ -6,12 +6,14 @@ import io.github.grpo4j.track.Tracker;
 import io.github.grpo4j.track.TrackerFactory;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.io.Writer;
 import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Map;
 
 /**
- * Writes metrics as lines {@code step,metric,value} to a file of the run directory, and how the run ended as the last line.
+ * Writes metrics as lines {@code step,metric,value} to a file of the run directory, and how the run ended as the last line. A run that
+ * goes on adds to them.
  *
  * @param file its name
  */
@@ -26,50 +28,35 @@ public record CsvFile(String file) implements TrackerFactory {
   }
 
   private static final class Lines implements Tracker {
-    private final String file;
-    private Writer out;
+    private final String name;
+    private Path file;
 
-    Lines(String file) {
-      this.file = file;
+    Lines(String name) {
+      this.name = name;
     }
 
     @Override
     public void start(RunInfo run) {
-      write(() -> {
-        Files.createDirectories(run.directory());
-        out = Files.newBufferedWriter(run.directory().resolve(file));
-      });
+      file = run.directory().resolve(name);
     }
 
     @Override
     public void metrics(long step, Map<String, ? extends Number> metrics) {
-      write(() -> {
-        for (Map.Entry<String, ? extends Number> metric : metrics.entrySet()) {
-          out.write(step + "," + metric.getKey() + "," + metric.getValue() + "\n");
-        }
-      });
+      StringBuilder lines = new StringBuilder();
+      metrics.forEach((metric, value) -> lines.append(step).append(',').append(metric).append(',')
+          .append(Double.isFinite(value.doubleValue()) ? value : "").append('\n'));
+      append(lines);
     }
 
     @Override
     public void finish(Outcome outcome) {
-      write(() -> out.write("end,outcome," + outcome + "\n"));
+      append("end,outcome," + outcome + "\n");
     }
 
-    @Override
-    public void close() {
-      if (out != null) {
-        write(() -> out.close());
-      }
-    }
-
-    private interface Output {
-      void run() throws IOException;
-    }
-
-    /** What a tracker throws ends its work and becomes one warning. */
-    private static void write(Output output) {
+    /** What a tracker throws ends its work and becomes one warning; the run goes on. */
+    private void append(CharSequence lines) {
       try {
-        output.run();
+        Files.writeString(file, lines, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }

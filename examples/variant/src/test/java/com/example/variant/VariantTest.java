@@ -7,7 +7,16 @@ import io.github.grpo4j.grpo.credit.Advantages;
 import io.github.grpo4j.grpo.credit.RewardTable;
 import io.github.grpo4j.grpo.credit.StatisticsGroups;
 import io.github.grpo4j.grpo.loss.Surrogate.Value;
+import io.github.grpo4j.track.Outcome;
+import io.github.grpo4j.track.RunInfo;
+import io.github.grpo4j.track.Tracker;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class VariantTest {
   @Test
@@ -30,5 +39,18 @@ class VariantTest {
       assertEquals(slope, value.dRatio(), 1e-8, "at ratio " + ratio);
     }
     assertEquals(0, surrogate.of(4, 1, -1).dRatio(), 1e-12);
+  }
+
+  @Test
+  void aRunThatGoesOnAddsToItsLines(@TempDir Path run) throws IOException {
+    for (int step = 1; step <= 2; step++) {
+      try (Tracker tracker = new CsvFile().create()) {
+        tracker.start(new RunInfo(run, "train", "", "", step, 2));
+        tracker.metrics(step, Map.of("reward", step == 1 ? 0.5 : Double.NaN));
+        tracker.finish(step == 1 ? Outcome.STOPPED : Outcome.COMPLETED);
+      }
+    }
+    assertEquals(List.of("1,reward,0.5", "end,outcome,STOPPED", "2,reward,", "end,outcome,COMPLETED"),
+        Files.readAllLines(run.resolve("metrics.csv")));
   }
 }
