@@ -12,7 +12,7 @@ import io.github.grpo4j.grpo.loss.surrogate.Surrogates;
 import io.github.grpo4j.grpo.loss.term.LossTerms;
 import io.github.grpo4j.options.Registry;
 import io.github.grpo4j.reward.builtin.RewardFunctions;
-import io.github.grpo4j.track.TrackerFactories;
+import io.github.grpo4j.track.builtin.TrackerFactories;
 import java.util.List;
 import java.util.Optional;
 

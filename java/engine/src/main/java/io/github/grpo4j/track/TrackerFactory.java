@@ -2,7 +2,7 @@ package io.github.grpo4j.track;
 
 /**
  * A kind of tracker that a configuration can name: a record of its options. Kinds are found by {@link java.util.ServiceLoader} or by
- * class name, see {@link TrackerFactories}.
+ * class name, see {@code builtin.TrackerFactories}.
  */
 @FunctionalInterface
 public interface TrackerFactory {
