@@ -25,6 +25,7 @@ alone GRPO4J_CLASSPATH="$variant/target/variant-1.0.jar" "$bin/grpo4j" train --c
   { cat variant.log; exit 1; }
 tail -n 2 variant.log
 grep -q '^end,outcome,COMPLETED$' variant/variant.csv
+grep -q '^40,rewards/short/mean,0' variant/variant.csv
 awk -F, '$2 == "eval/accuracy_greedy" { if (!first) first = $3; last = $3 } END { exit !(last > first) }' variant/variant.csv
 
 alone "$bin/grpo4j-test" --device cpu --out tests OpFixturesTest ForwardFixtureTest

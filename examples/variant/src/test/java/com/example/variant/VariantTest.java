@@ -3,10 +3,12 @@ package com.example.variant;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.github.grpo4j.episode.Reward;
 import io.github.grpo4j.grpo.credit.Advantages;
 import io.github.grpo4j.grpo.credit.RewardTable;
 import io.github.grpo4j.grpo.credit.StatisticsGroups;
 import io.github.grpo4j.grpo.loss.Surrogate.Value;
+import io.github.grpo4j.reward.Completion;
 import io.github.grpo4j.track.Outcome;
 import io.github.grpo4j.track.RunInfo;
 import io.github.grpo4j.track.Tracker;
@@ -19,6 +21,17 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class VariantTest {
+  @Test
+  void theLongestEquationCounts() {
+    assertEquals(1 - 8 / 20.0, new ShortEquations().score(says("3+4=7\n10+12=22\n#### 22")).total());
+    assertEquals(0, new ShortEquations(5).score(says("10+12=22")).total());
+    assertEquals(Reward.NOT_APPLICABLE, new ShortEquations().score(says("#### 22")));
+  }
+
+  private static Completion says(String response) {
+    return new Completion("How many?", "22", "", response, true, 9);
+  }
+
   @Test
   void advantagesAreSharesOfTheRange() {
     RewardTable rewards = RewardTable.of(new int[] {0, 0, 0, 0, 1, 1, 2, 2}, new double[] {1, 0, 0, -1, 5, 5, Double.NaN, 3});
