@@ -52,12 +52,16 @@ class RefereeTest {
       "grpo.grouping=length_bucket rollout.answers_per_question=12 rollout.temperature=1.2",
       "grpo.overlong=drop rollout.max_new_tokens=14 rollout.answers_per_question=5",
       "grpo.overlong=mask rollout.max_new_tokens=14 rollout.answers_per_question=5 grpo.entropy_coef=0.01",
+      "grpo.overlong=mask rollout.max_new_tokens=15 grpo.updates_per_rollout=2 rollout.answers_per_question=4 optimizer.eps=1e-5",
+      "grpo.overlong=mask rollout.max_new_tokens=15 grpo.updates_per_rollout=2 rollout.answers_per_question=6 grpo.aggregation=bucket_mean"
+          + " grpo.entropy_coef=0.01 optimizer.eps=1e-5 training.seed=2",
       "grpo.overlong=soft_penalty rollout.max_new_tokens=16 rollout.answers_per_question=4",
       "grpo.weighting=additive training.seed=11", "grpo.weighting=ratio training.seed=11", "grpo.weighting=logistic training.seed=11",
       "grpo.weighting=focal training.seed=11", "grpo.weighting=softmax training.seed=11 rollout.answers_per_question=4",
       "grpo.logprob_temperature=one rollout.temperature=0.8 grpo.updates_per_rollout=2 optimizer.eps=1e-5 grpo.kl_coef=0.05 optimizer.learning_rate=1e-3",
       "grpo.reference_refresh=mix grpo.reference_refresh.every=3 grpo.reference_refresh.alpha=0.7 grpo.kl_coef=0.3 optimizer.learning_rate=1e-3",
       "grpo.reference_refresh=reset grpo.reference_refresh.every=2 grpo.kl=exact grpo.kl_coef=0.3 optimizer.learning_rate=4e-3",
+      "grpo.reference_refresh=reset grpo.reference_refresh.every=3 grpo.updates_per_rollout=2 grpo.kl_coef=0.3 optimizer.eps=1e-5",
       "training.shuffle_rewards=true training.seed=4", "reward.kind=penalty_fixed grpo.kl_coef=0.1 grpo.entropy_coef=0.03 reward.format_weight=0.3",
       "reward.kind=think_answer optimizer.weight_decay=0.2 grpo.entropy_coef=0.01",
       "data.train_limit=5 training.epochs=3 training.max_steps=0 rollout.questions_per_step=2 training.seed=9"
