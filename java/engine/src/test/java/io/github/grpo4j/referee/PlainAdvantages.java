@@ -15,16 +15,17 @@ final class PlainAdvantages {
   private double fractionZeroStd;
   private final Settings settings;
   private final List<Sampled> step;
-  private final double[][] parts;
+  private double[][] parts;
   private final double[] weights;
   private final double[] totals;
   private final int n;
 
   /**
    * @param parts rewards that are trained with, one row per completion
+   * @param features hidden states of all completions; null where rewards are not shared by similarity
    * @param klSums sum of log-prob minus reference log-prob of each completion; null where the reward has no such part
    */
-  PlainAdvantages(Settings settings, List<Sampled> step, double[][] parts, double[] weights, double[] klSums) {
+  PlainAdvantages(Settings settings, List<Sampled> step, double[][] parts, double[] weights, double[][] features, double[] klSums) {
     this.settings = settings;
     this.step = step;
     this.parts = parts;
@@ -34,9 +35,16 @@ final class PlainAdvantages {
     this.masked = new boolean[n];
     this.totals = new double[n];
     double[] penalties = new double[n];
+    boolean[] left = new boolean[n];
     for (int i = 0; i < n; i++) {
       penalties[i] = overlong(i);
-      totals[i] = PlainRewards.total(parts[i], weights) + penalties[i] - (klSums == null ? 0 : settings.number("grpo.kl_coef") * klSums[i]);
+      left[i] = Double.isNaN(penalties[i]);
+    }
+    if (features != null) {
+      share(left, features);
+    }
+    for (int i = 0; i < n; i++) {
+      totals[i] = PlainRewards.total(this.parts[i], weights) + penalties[i] - (klSums == null ? 0 : settings.number("grpo.kl_coef") * klSums[i]);
     }
     report(penalties, klSums);
     for (int i = 0; i < n; i++) {
@@ -48,6 +56,14 @@ final class PlainAdvantages {
     }
     metrics.put("frac_reward_zero_std", fractionZeroStd);
     weigh();
+  }
+
+  private void share(boolean[] left, double[][] features) {
+    double[][] shared = new PlainSimilarity(settings).shape(step, parts, left, features);
+    int[] scored = IntStream.range(0, n).filter(i -> !left[i]).toArray();
+    metrics.put("similarity/reward_shift_mean", Arrays.stream(scored)
+        .mapToDouble(i -> Math.abs(PlainRewards.total(shared[i], weights) - PlainRewards.total(parts[i], weights))).average().orElse(0));
+    parts = shared;
   }
 
   private void report(double[] penalties, double[] klSums) {

@@ -83,6 +83,11 @@ final class PlainModel {
       this.tokens = ids.length;
     }
 
+    /** Hidden states after so many blocks, before the last norm. */
+    double[] after(int blocks) {
+      return blocks == LAYERS ? last : layers[blocks].x;
+    }
+
     /** Logits of the row that predicts the token at {@code position + 1}. */
     double[] logits(int position) {
       double[] head = weights.get("model.embed_tokens.weight");

@@ -84,7 +84,7 @@ final class PlainTrainer {
         }
       }
     }
-    PlainAdvantages advantages = new PlainAdvantages(settings, sampled, parts, rewards.weights(), klSums);
+    PlainAdvantages advantages = new PlainAdvantages(settings, sampled, parts, rewards.weights(), features(sampled), klSums);
     PlainReport.putRewards(metrics, parts, rewards.weights());
     metrics.putAll(advantages.metrics);
     PlainReport.putRates(metrics, "", sampled, rewards);
@@ -96,6 +96,12 @@ final class PlainTrainer {
     metrics.put("num_tokens", (double) tokens);
     metrics.put("epoch", (double) step / stepsPerEpoch);
     return metrics;
+  }
+
+  private double[][] features(List<Sampled> sampled) {
+    PlainSimilarity similarity = new PlainSimilarity(settings);
+    PlainModel seenBy = settings.text("similarity.source").equals("reference") ? reference : model;
+    return similarity.isUsed() ? sampled.stream().map(s -> similarity.feature(seenBy, s)).toArray(double[][]::new) : null;
   }
 
   private void checkSampler(List<Sampled> sampled) {

@@ -62,6 +62,13 @@ class RefereeTest {
       "grpo.reference_refresh=mix grpo.reference_refresh.every=3 grpo.reference_refresh.alpha=0.7 grpo.kl_coef=0.3 optimizer.learning_rate=1e-3",
       "grpo.reference_refresh=reset grpo.reference_refresh.every=2 grpo.kl=exact grpo.kl_coef=0.3 optimizer.learning_rate=4e-3",
       "grpo.reference_refresh=reset grpo.reference_refresh.every=3 grpo.updates_per_rollout=2 grpo.kl_coef=0.3 optimizer.eps=1e-5",
+      "similarity=smooth similarity.depth=2 similarity.alpha=0.4 rollout.answers_per_question=5 training.seed=11",
+      "similarity=loo_baseline similarity.pool=last similarity.context=prompt_and_response similarity.center=false similarity.tau=0.5"
+          + " rollout.answers_per_question=5 training.seed=11 grpo.advantage=none",
+      "similarity=smooth similarity.source=reference similarity.depth=3 rollout.answers_per_question=5 grpo.overlong=drop"
+          + " rollout.max_new_tokens=17 optimizer.learning_rate=3e-3",
+      "rollout.top_k=12 rollout.top_p=0.9 rollout.min_p=0.02 rollout.repetition_penalty=1.1 rollout.temperature=1.4 training.eval_samples=2",
+      "training.recompute=layer training.micro_batch_tokens=90 grpo.reference_placement=host grpo.kl_coef=0.1 optimizer.learning_rate=2e-3",
       "training.shuffle_rewards=true training.seed=4", "reward.kind=penalty_fixed grpo.kl_coef=0.1 grpo.entropy_coef=0.03 reward.format_weight=0.3",
       "reward.kind=think_answer optimizer.weight_decay=0.2 grpo.entropy_coef=0.01",
       "data.train_limit=5 training.epochs=3 training.max_steps=0 rollout.questions_per_step=2 training.seed=9"

@@ -24,7 +24,7 @@ final class RefereedRun {
       backend: {device: cpu, threads: 2}
       data: {kind: synthetic, eval_limit: 3, max_prompt_tokens: 96}
       prompt: {chat: false, system: "", user: "{question}\\n", response_prefix: ""}
-      training: {eval_interval: 3, eval_samples: 1, checkpoint_interval: 1, keep_checkpoints: 100, micro_batch_tokens: 160}
+      training: {eval_interval: 3, checkpoint_interval: 1, keep_checkpoints: 100}
       """;
   private static final String END = "<|im_end|>";
 

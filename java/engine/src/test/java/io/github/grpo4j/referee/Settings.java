@@ -22,7 +22,12 @@ final class Settings {
       Map.entry("optimizer.weight_decay", "0"), Map.entry("optimizer.max_grad_norm", "1"), Map.entry("optimizer.schedule", "constant"),
       Map.entry("optimizer.warmup_steps", "0"), Map.entry("optimizer.min_lr_ratio", "0"), Map.entry("training.seed", "0"),
       Map.entry("training.epochs", "1"), Map.entry("training.max_steps", "6"), Map.entry("training.shuffle_rewards", "false"),
-      Map.entry("data.train_limit", "40"));
+      Map.entry("data.train_limit", "40"), Map.entry("similarity", "none"), Map.entry("similarity.pool", "mean"),
+      Map.entry("similarity.context", "response"), Map.entry("similarity.center", "true"), Map.entry("similarity.source", "policy"),
+      Map.entry("similarity.tau", "0.1"), Map.entry("similarity.alpha", "0.2"), Map.entry("similarity.depth", "1"),
+      Map.entry("rollout.top_k", "0"), Map.entry("rollout.top_p", "1.0"), Map.entry("rollout.min_p", "0.0"),
+      Map.entry("rollout.repetition_penalty", "1.0"), Map.entry("training.recompute", "none"), Map.entry("training.eval_samples", "1"),
+      Map.entry("training.micro_batch_tokens", "160"), Map.entry("grpo.reference_placement", "device"));
 
   private final Map<String, String> given = new LinkedHashMap<>();
 
@@ -71,6 +76,12 @@ final class Settings {
     }
     if (text("grpo.kl").equals("exact")) {
       all.remove("grpo.kl.where");
+    }
+    all.keySet().removeIf(name -> name.startsWith("similarity"));
+    if (!text("similarity").equals("none")) {
+      all.put("grpo.shaping", "[{\"kind\":\"similarity\",\"mode\":\"%s\",\"pool\":\"%s\",\"context\":\"%s\",\"center\":%s,\"source\":\"%s\",\"tau\":%s,\"alpha\":%s,\"depth\":%s}]"
+          .formatted(text("similarity"), text("similarity.pool"), text("similarity.context"), text("similarity.center"), text("similarity.source"),
+              text("similarity.tau"), text("similarity.alpha"), text("similarity.depth")));
     }
     return all.entrySet().stream().map(entry -> entry.getKey() + "=" + entry.getValue()).toList();
   }
