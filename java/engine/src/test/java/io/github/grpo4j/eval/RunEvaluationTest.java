@@ -19,8 +19,8 @@ import org.junit.jupiter.api.Test;
 class RunEvaluationTest {
   private static final int PROBLEMS = 2;
 
-  private static RunEvaluation.Measurement measure(String... assignments) {
-    RunConfig config = ConfigLoader.parse("""
+  private static RunConfig config(String... assignments) {
+    return ConfigLoader.parse("""
         model: {path: "builtin:tiny"}
         data: {kind: synthetic, eval_limit: %d, max_prompt_tokens: 96}
         prompt: {chat: false, system: "", user: "{question}\\n", response_prefix: ""}
@@ -28,7 +28,10 @@ class RunEvaluationTest {
         training: {eval_samples: 3}
         reward: {function: gsm8k}
         """.formatted(PROBLEMS), "test", List.of(assignments));
-    try (RunInputs inputs = RunInputs.open(config); RunAssembly assembly = new RunAssembly(inputs, inputs.scorer(), 0, 3 * PROBLEMS)) {
+  }
+
+  private static RunEvaluation.Measurement measure(String... assignments) {
+    try (RunInputs inputs = RunInputs.open(config(assignments)); RunAssembly assembly = new RunAssembly(inputs, inputs.scorer(), 0, 3 * PROBLEMS)) {
       return new RunEvaluation(assembly).measure(() -> RolloutListener.NONE);
     }
   }
@@ -58,9 +61,7 @@ class RunEvaluationTest {
 
   @Test
   void isDueAtTheStartEverySoOftenAndAtTheEnd() {
-    RunConfig config = ConfigLoader.parse("model: {path: \"builtin:tiny\"}\ndata: {kind: synthetic, eval_limit: 1}\nprompt: {chat: false, system: \"\"}", "test",
-        List.of("training.eval_interval=4"));
-    try (RunInputs inputs = RunInputs.open(config); RunAssembly assembly = new RunAssembly(inputs, inputs.scorer(), 0, 1)) {
+    try (RunInputs inputs = RunInputs.open(config("training.eval_interval=4")); RunAssembly assembly = new RunAssembly(inputs, inputs.scorer(), 0, 1)) {
       RunEvaluation evaluation = new RunEvaluation(assembly);
       assertEquals(List.of(true, false, false, false, true, false, false, true),
           List.of(0, 1, 2, 3, 4, 5, 6, 7).stream().map(step -> evaluation.isDue(step, 7)).toList());
