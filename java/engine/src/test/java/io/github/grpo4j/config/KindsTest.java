@@ -9,7 +9,10 @@ import io.github.grpo4j.grpo.credit.shaping.KlInReward;
 import io.github.grpo4j.grpo.credit.shaping.Similarity;
 import io.github.grpo4j.grpo.credit.weighting.Additive;
 import io.github.grpo4j.grpo.loss.ImportanceLevel;
+import io.github.grpo4j.grpo.loss.LossMetrics;
+import io.github.grpo4j.grpo.loss.LossTerm;
 import io.github.grpo4j.grpo.loss.Surrogate;
+import io.github.grpo4j.grpo.loss.TokenTable;
 import io.github.grpo4j.grpo.loss.surrogate.DynamicClip;
 import io.github.grpo4j.grpo.loss.surrogate.PpoClip;
 import io.github.grpo4j.grpo.loss.surrogate.Unclipped;
@@ -30,6 +33,25 @@ class KindsTest {
     @Override
     public Value of(double ratio, double advantage, double oldLogprob) {
       return new Value(-factor * ratio * advantage, -factor * advantage, false, false);
+    }
+  }
+
+  /** A term of the loss from outside. */
+  public record Shorter(double coef) implements LossTerm {
+    public Shorter() {
+      this(1);
+    }
+
+    @Override
+    public Scope scope() {
+      return Scope.STEP;
+    }
+
+    @Override
+    public void add(TokenTable table, int from, int to, LossMetrics metrics) {
+      for (int t = from; t < to; t++) {
+        table.dLogprob[t] += (float) (coef * table.weight[t]);
+      }
     }
   }
 
@@ -73,6 +95,13 @@ class KindsTest {
     assertInstanceOf(Similarity.class, grpo.shaping().get(0));
     assertEquals(new KlInReward(0.5), grpo.shaping().get(1));
     assertEquals(2, grpo("", "grpo.shaping=[similarity, {kind: kl}]").shaping().size());
+  }
+
+  @Test
+  void furtherTermsAreTermsOfTheLoss() {
+    GrpoOptions grpo = grpo("grpo: {entropy_coef: 0.1, terms: [{kind: %s, coef: 3}]}".formatted(Shorter.class.getName()));
+    assertEquals(new Shorter(3), grpo.loss().terms().get(2), "after the policy's and the entropy's");
+    assertEquals(LossTerm.Scope.STEP, grpo.loss().scope());
   }
 
   @Test
