@@ -1,7 +1,13 @@
 package io.github.grpo4j.referee;
 
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Arrays;
+
 /** The distribution of one token, {@code softmax(logits / T)}, and what is said of the token that was sampled from it. */
 final class Distribution {
+  private static final double ROUNDING = 1e-4;
+
   final double[] logP;
   final double logprob;
   final double entropy;
@@ -27,6 +33,24 @@ final class Distribution {
     }
     this.logprob = logP[target];
     this.entropy = h;
+  }
+
+  /** That the sampled token is one of the kept ones, each filter for itself. */
+  void checkKept(int topK, double topP, double minP) {
+    int likelier = 0;
+    double mass = 0;
+    for (double other : logP) {
+      likelier += other > logprob + ROUNDING ? 1 : 0;
+      mass += other > logprob + ROUNDING ? Math.exp(other) : 0;
+    }
+    assertTrue(topK == 0 || likelier < topK, "a token with " + likelier + " likelier ones was sampled");
+    assertTrue(topP == 1 || mass < topP + ROUNDING, "a token below the mass " + mass + " was sampled");
+    assertTrue(Math.exp(logprob - mostLikely()) > minP * (1 - ROUNDING), "a token " + Math.exp(logprob - mostLikely()) + " as likely as the best was sampled");
+  }
+
+  /** Log-prob of the likeliest token. */
+  double mostLikely() {
+    return Arrays.stream(logP).max().getAsDouble();
   }
 
   double kl(Distribution reference) {

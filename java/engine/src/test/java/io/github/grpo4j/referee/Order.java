@@ -1,8 +1,6 @@
 package io.github.grpo4j.referee;
 
-import java.util.Arrays;
-
-/** Which problems a step takes, and other shuffles: Fisher–Yates on SplitMix64, written down once more. */
+/** Shuffles: Fisher–Yates on SplitMix64, written down once more. */
 final class Order {
   private static final long GAMMA = 0x9E3779B97F4A7C15L;
 
@@ -32,13 +30,5 @@ final class Order {
       order[i] = other;
     }
     return order;
-  }
-
-  /** Problems of a step (from 0), of which the last of an epoch may be smaller. */
-  static int[] batch(int size, int batch, long seed, int step) {
-    int perEpoch = (size + batch - 1) / batch;
-    int[] order = permutation(size, seed, step / perEpoch);
-    int from = step % perEpoch * batch;
-    return Arrays.copyOfRange(order, from, Math.min(size, from + batch));
   }
 }

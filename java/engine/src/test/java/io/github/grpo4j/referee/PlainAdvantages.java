@@ -1,52 +1,37 @@
 package io.github.grpo4j.referee;
 
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 
-/** Rewards to advantages: overlong treatment, grouping, estimator, difficulty. NaN is a row without reward. */
+/** Rewards to advantages: grouping, estimator, difficulty. NaN is a row without reward. */
 final class PlainAdvantages {
   final double[] values;
-  final boolean[] masked;
-  final Map<String, Double> metrics = new LinkedHashMap<>();
   private double fractionZeroStd;
   private final Settings settings;
   private final List<Sampled> step;
-  private double[][] parts;
+  private final double[][] parts;
   private final double[] weights;
   private final double[] totals;
+  private final double[] right;
+  private final int[] bucket;
+  private final boolean population;
   private final int n;
 
-  /**
-   * @param parts rewards that are trained with, one row per completion
-   * @param features hidden states of all completions; null where rewards are not shared by similarity
-   * @param klSums sum of log-prob minus reference log-prob of each completion; null where the reward has no such part
-   */
-  PlainAdvantages(Settings settings, List<Sampled> step, double[][] parts, double[] weights, double[][] features, double[] klSums) {
+  /** @param right 1 for a right answer, else 0 */
+  PlainAdvantages(Settings settings, List<Sampled> step, PlainShaping shaped, double[] right, Map<String, Double> metrics) {
     this.settings = settings;
     this.step = step;
-    this.parts = parts;
-    this.weights = weights;
+    this.parts = shaped.parts;
+    this.weights = shaped.weights;
+    this.right = right;
     this.n = step.size();
     this.values = new double[n];
-    this.masked = new boolean[n];
-    this.totals = new double[n];
-    double[] penalties = new double[n];
-    boolean[] left = new boolean[n];
-    for (int i = 0; i < n; i++) {
-      penalties[i] = overlong(i);
-      left[i] = Double.isNaN(penalties[i]);
-    }
-    if (features != null) {
-      share(left, features);
-    }
-    for (int i = 0; i < n; i++) {
-      totals[i] = PlainRewards.total(this.parts[i], weights) + penalties[i] - (klSums == null ? 0 : settings.number("grpo.kl_coef") * klSums[i]);
-    }
-    report(penalties, klSums);
+    this.totals = Arrays.stream(parts).mapToDouble(row -> PlainRewards.total(row, weights)).toArray();
+    this.population = settings.text("grpo.std").equals("population");
+    this.bucket = bucketsOf();
     for (int i = 0; i < n; i++) {
       double advantage = advantage(i);
       values[i] = Double.isNaN(totals[i]) ? 0 : advantage;
@@ -54,81 +39,36 @@ final class PlainAdvantages {
     if (settings.text("grpo.advantage").equals("normalize_then_sum")) {
       normaliseAgain();
     }
-    metrics.put("frac_reward_zero_std", fractionZeroStd);
-    weigh();
-  }
-
-  private void share(boolean[] left, double[][] features) {
-    double[][] shared = new PlainSimilarity(settings).shape(step, parts, left, features);
-    int[] scored = IntStream.range(0, n).filter(i -> !left[i]).toArray();
-    metrics.put("similarity/reward_shift_mean", Arrays.stream(scored)
-        .mapToDouble(i -> Math.abs(PlainRewards.total(shared[i], weights) - PlainRewards.total(parts[i], weights))).average().orElse(0));
-    parts = shared;
-  }
-
-  private void report(double[] penalties, double[] klSums) {
-    double truncated = step.stream().mapToDouble(sampled -> sampled.finished() ? 0 : 1).average().orElse(0);
-    switch (settings.text("grpo.overlong")) {
-      case "drop" -> metrics.put("overlong/dropped", truncated);
-      case "mask" -> metrics.put("overlong/masked", truncated);
-      case "soft_penalty" -> metrics.put("rewards/overlong/mean", Arrays.stream(penalties).average().orElse(0));
-      default -> { }
-    }
-    if (klSums != null) {
-      PlainReport.putMoments(metrics, "rewards/kl/mean", "rewards/kl/std", klSums);
-    }
     if (settings.text("grpo.grouping").equals("length_bucket")) {
-      int[] bucket = buckets(lengths());
-      String[] names = {"short", "medium", "long"};
-      for (int b = 0; b < names.length; b++) {
-        int wanted = b;
-        metrics.put("length_bucket/" + names[b], (double) Arrays.stream(bucket).filter(one -> one == wanted).count() / n);
+      boolean[] fallback = new boolean[n];
+      for (int i = 0; i < n; i++) {
+        fallback[i] = sizeOfBucket(i) < settings.whole("grpo.grouping.min_bucket");
       }
-      metrics.put("length_bucket/fallback", (double) IntStream.range(0, n).filter(i -> sameBucket(bucket, i).count() < 4).count() / n);
+      PlainReport.buckets(metrics, bucket, fallback, this::scored);
     }
+    metrics.put("frac_reward_zero_std", fractionZeroStd);
+    weigh(metrics);
   }
 
-  private IntStream sameBucket(int[] bucket, int i) {
-    return IntStream.range(0, n).filter(j -> step.get(j).group() == step.get(i).group() && bucket[j] == bucket[i]);
-  }
-
-  private int[] lengths() {
-    return step.stream().mapToInt(sampled -> sampled.tokens().length).toArray();
-  }
-
-  private double overlong(int i) {
-    Sampled sampled = step.get(i);
-    int most = settings.whole("rollout.max_new_tokens");
-    switch (settings.text("grpo.overlong")) {
-      case "drop":
-        masked[i] = !sampled.finished();
-        return masked[i] ? Double.NaN : 0;
-      case "mask":
-        masked[i] = !sampled.finished();
-        return 0;
-      case "soft_penalty":
-        double buffer = Math.max(1, most / 5);
-        return Math.min(0, -(sampled.tokens().length - (most - buffer)) / buffer);
-      default:
-        return 0;
-    }
+  private boolean scored(int i) {
+    return !Double.isNaN(totals[i]);
   }
 
   private double advantage(int i) {
     IntPredicate group = compared(i);
     double mean = mean(totals, group);
-    double std = std(totals, group, settings.text("grpo.std").equals("population"));
+    double std = std(totals, group, population);
     double eps = settings.number("grpo.advantage_eps");
-    double all = std(totals, j -> true, settings.text("grpo.std").equals("population"));
-    boolean ofBatch = settings.text("grpo.advantage").equals("batch") || settings.text("grpo.advantage").equals("normalize_then_sum");
-    if (!ofBatch && std < 1e-8 && !Double.isNaN(mean)) { // a group without any reward has nothing to compare
+    double all = std(totals, j -> true, population);
+    String kind = settings.text("grpo.advantage");
+    if (kind.equals("batch")) {
+      fractionZeroStd = all < 1e-8 ? 1 : 0;
+    } else if (!Double.isNaN(mean) && std < 1e-8) {
       fractionZeroStd += 1.0 / n;
     }
-    if (ofBatch) {
-      fractionZeroStd = all < 1e-8 ? 1 : 0;
-    }
-    return switch (settings.text("grpo.advantage")) {
+    return switch (kind) {
       case "none" -> totals[i] - mean;
+      case "rloo" -> members(group).length == 1 ? 0 : totals[i] - mean(totals, group.and(j -> j != i));
       case "batch" -> (totals[i] - mean) / (all + eps);
       case "normalize_then_sum" -> summedParts(i, group, eps);
       default -> (totals[i] - mean) / (std + eps);
@@ -140,28 +80,47 @@ final class PlainAdvantages {
     for (int f = 0; f < weights.length; f++) {
       int part = f;
       double[] column = Arrays.stream(parts).mapToDouble(row -> row[part]).toArray();
-      sum += weights[f] * (column[i] - mean(column, group)) / (std(column, group, settings.text("grpo.std").equals("population")) + eps);
+      sum += weights[f] * (column[i] - mean(column, group)) / (std(column, group, population) + eps);
     }
     return sum;
   }
 
   private void normaliseAgain() {
     double mean = mean(values, j -> true);
-    double std = std(values, j -> true, settings.text("grpo.std").equals("population"));
+    double std = std(values, j -> true, population);
     fractionZeroStd = std < 1e-8 ? 1 : 0;
     for (int i = 0; i < n; i++) {
-      values[i] = (values[i] - mean) / (std + settings.number("grpo.advantage_eps"));
+      values[i] = scored(i) ? (values[i] - mean) / (std + settings.number("grpo.advantage_eps")) : 0;
     }
   }
 
-  /** Completions of the same question, and of the same length where there are four of them. */
+  private IntPredicate ofQuestion(int i) {
+    return j -> step.get(j).group() == step.get(i).group();
+  }
+
+  /** Completions of the same question, and of the same length where there are enough of them. */
   private IntPredicate compared(int i) {
-    IntPredicate question = j -> step.get(j).group() == step.get(i).group();
-    if (settings.text("grpo.grouping").equals("question")) {
-      return question;
+    boolean byLength = settings.text("grpo.grouping").equals("length_bucket");
+    return byLength && sizeOfBucket(i) >= settings.whole("grpo.grouping.min_bucket")
+        ? ofQuestion(i).and(j -> bucket[j] == bucket[i])
+        : ofQuestion(i);
+  }
+
+  private int sizeOfBucket(int i) {
+    return members(ofQuestion(i).and(j -> bucket[j] == bucket[i])).length;
+  }
+
+  private int[] bucketsOf() {
+    int[] result = new int[n];
+    boolean ofStep = settings.text("grpo.grouping.scope").equals("step");
+    for (int i = 0; i < n; i++) {
+      IntPredicate among = ofStep ? j -> true : ofQuestion(i);
+      int[] members = members(among);
+      int[] lengths = Arrays.stream(members).map(j -> step.get(j).tokens().length).toArray();
+      int place = Arrays.binarySearch(members, i);
+      result[i] = place < 0 ? 0 : buckets(lengths)[place];
     }
-    int[] bucket = buckets(lengths());
-    return sameBucket(bucket, i).count() < 4 ? question : question.and(j -> bucket[j] == bucket[i]);
+    return result;
   }
 
   /** 0 short, 1 medium, 2 long. */
@@ -172,38 +131,45 @@ final class PlainAdvantages {
     return Arrays.stream(lengths).map(length -> length < mean - width ? 0 : length > mean + width ? 2 : 1).toArray();
   }
 
-  private void weigh() {
+  private void weigh(Map<String, Double> metrics) {
     String kind = settings.text("grpo.weighting");
     if (kind.equals("none")) {
       return;
     }
     int questions = step.stream().mapToInt(Sampled::group).max().orElse(-1) + 1;
     double[] accuracy = new double[questions];
-    double overall = 0;
+    double[] measure = new double[questions];
     for (int q = 0; q < questions; q++) {
       int question = q;
-      accuracy[q] = mean(Arrays.stream(parts).mapToDouble(row -> row[0]).toArray(), j -> step.get(j).group() == question);
-      overall += accuracy[q] / questions;
+      accuracy[q] = mean(right, j -> step.get(j).group() == question);
+      measure[q] = settings.text("grpo.weighting.measure").equals("reward") ? mean(totals, j -> step.get(j).group() == question) : accuracy[q];
     }
+    double overall = Arrays.stream(measure).average().orElse(0);
+    double least = settings.number("grpo.weighting.min", kind.equals("logistic") ? 0.4 : 0.5);
+    double most = settings.number("grpo.weighting.max", kind.equals("logistic") ? 1.5 : 2);
     double[] softmax = softmax(accuracy);
-    double[] weight = new double[n];
+    double[] factors = new double[n];
     for (int i = 0; i < n; i++) {
       int q = step.get(i).group();
-      double a = accuracy[q];
-      double x = values[i] > 0 ? a : 1 - a;
-      weight[i] = switch (kind) {
-        case "additive" -> Math.max(0.5, Math.min(2, 1 + overall - a));
-        case "ratio" -> a < 1e-6 || overall < 1e-6 ? 1 : Math.max(0.5, Math.min(2, overall / (a + 1e-6)));
-        case "logistic" -> 0.4 + 1.1 / (1 + Math.exp(10 * (x - 0.75)));
-        case "focal" -> Math.sqrt(1 - a);
+      double x = values[i] > 0 ? accuracy[q] : 1 - accuracy[q];
+      factors[i] = switch (kind) {
+        case "additive" -> Math.max(least, Math.min(most, 1 + overall - measure[q]));
+        case "ratio" -> measure[q] < 1e-6 || overall < 1e-6 ? 1 : Math.max(least, Math.min(most, overall / (measure[q] + 1e-6)));
+        case "logistic" -> least + (most - least)
+            / (1 + Math.exp(settings.number("grpo.weighting.slope") * (x - settings.number("grpo.weighting.midpoint"))));
+        case "focal" -> Math.pow(1 - accuracy[q], settings.number("grpo.weighting.gamma"));
         case "softmax" -> softmax[q];
         default -> throw new IllegalArgumentException(kind);
       };
-      values[i] *= weight[i];
     }
-    metrics.put("difficulty/weight_mean", Arrays.stream(weight).average().orElse(0));
-    metrics.put("difficulty/weight_min", Arrays.stream(weight).min().orElse(0));
-    metrics.put("difficulty/weight_max", Arrays.stream(weight).max().orElse(0));
+    double scale = settings.is("grpo.weighting.renormalize") ? n / Arrays.stream(factors).sum() : 1;
+    for (int i = 0; i < n; i++) {
+      factors[i] *= scale;
+      values[i] *= factors[i];
+    }
+    metrics.put("difficulty/weight_mean", Arrays.stream(factors).average().getAsDouble());
+    metrics.put("difficulty/weight_min", Arrays.stream(factors).min().getAsDouble());
+    metrics.put("difficulty/weight_max", Arrays.stream(factors).max().getAsDouble());
   }
 
   private double[] softmax(double[] accuracy) {
@@ -213,7 +179,7 @@ final class PlainAdvantages {
     for (int q = 0; q < weight.length; q++) {
       int question = q;
       if (std(totals, j -> step.get(j).group() == question, true) > 0) {
-        weight[q] = Math.exp(-(accuracy[q] == 0 ? 1 : accuracy[q]) / 2);
+        weight[q] = Math.exp(-(accuracy[q] == 0 ? 1 : accuracy[q]) / settings.number("grpo.weighting.temperature"));
         sum += weight[q];
         count++;
       }
@@ -224,24 +190,21 @@ final class PlainAdvantages {
     return weight;
   }
 
-  /** The value itself where all are equal: what does not differ teaches exactly nothing. */
-  private double mean(double[] of, IntPredicate group) {
-    double[] members = IntStream.range(0, n).filter(j -> group.test(j) && !Double.isNaN(totals[j])).mapToDouble(j -> of[j]).toArray();
-    boolean equal = Arrays.stream(members).allMatch(value -> value == members[0]);
-    return members.length == 0 ? Double.NaN : equal ? members[0] : Arrays.stream(members).sum() / members.length;
+  private int[] members(IntPredicate group) {
+    return IntStream.range(0, n).filter(j -> scored(j) && group.test(j)).toArray();
   }
 
-  private double std(double[] of, IntPredicate group, boolean population) {
+  /** The mean of equal numbers is that number, whatever their sum is rounded to: an advantage of 1e-17 would be none. */
+  private double mean(double[] of, IntPredicate group) {
+    double[] those = Arrays.stream(members(group)).mapToDouble(j -> of[j]).toArray();
+    boolean equal = Arrays.stream(those).distinct().count() == 1;
+    return equal ? those[0] : Arrays.stream(those).sum() / those.length;
+  }
+
+  private double std(double[] of, IntPredicate group, boolean ofPopulation) {
     double mean = mean(of, group);
-    double squares = 0;
-    int count = 0;
-    for (int j = 0; j < n; j++) {
-      if (group.test(j) && !Double.isNaN(totals[j])) {
-        squares += (of[j] - mean) * (of[j] - mean);
-        count++;
-      }
-    }
-    double std = Math.sqrt(squares / (population ? count : count - 1));
-    return std < 1e-12 || count < 2 ? 0 : std;
+    double[] those = Arrays.stream(members(group)).mapToDouble(j -> (of[j] - mean) * (of[j] - mean)).toArray();
+    double std = Math.sqrt(Arrays.stream(those).sum() / (ofPopulation ? those.length : those.length - 1));
+    return std < 1e-12 || those.length < 2 ? 0 : std;
   }
 }

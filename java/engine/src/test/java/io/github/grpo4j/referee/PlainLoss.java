@@ -11,7 +11,6 @@ final class PlainLoss {
   int low;
   int high;
   int ratios;
-  /** Ratios beyond a bound of the dynamic range, clipped or not. */
   int outsideLow;
   int outsideHigh;
   private final Settings settings;
@@ -85,8 +84,8 @@ final class PlainLoss {
       case "dynamic":
         double q = Math.exp(old) + 1e-10;
         double inside = 1 - 4 * settings.number("grpo.clip_low") / q;
-        lowest = inside <= 0 ? 0.5 : 0.5 + Math.sqrt(inside) / 2;
-        highest = Math.min(10, 0.5 + Math.sqrt(1 + 4 * settings.number("grpo.clip_high") / q) / 2);
+        lowest = inside <= 0 ? settings.number("grpo.surrogate.low_floor") : 0.5 + Math.sqrt(inside) / 2;
+        highest = Math.min(settings.number("grpo.surrogate.cap"), 0.5 + Math.sqrt(1 + 4 * settings.number("grpo.clip_high") / q) / 2);
         break;
       default:
         break;

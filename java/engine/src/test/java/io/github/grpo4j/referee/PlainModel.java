@@ -83,9 +83,14 @@ final class PlainModel {
       this.tokens = ids.length;
     }
 
-    /** Hidden states after so many blocks, before the last norm. */
-    double[] after(int blocks) {
-      return blocks == LAYERS ? last : layers[blocks].x;
+    /** The mean over all tokens of what a block gives. */
+    double[] meanAfter(int depth) {
+      double[] states = depth == LAYERS ? last : layers[depth].x;
+      double[] mean = new double[HIDDEN];
+      for (int t = 0; t < tokens; t++) {
+        axpy(1.0 / tokens, states, t * HIDDEN, mean, 0, HIDDEN);
+      }
+      return mean;
     }
 
     /** Logits of the row that predicts the token at {@code position + 1}. */

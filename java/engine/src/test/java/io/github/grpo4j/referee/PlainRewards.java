@@ -29,9 +29,9 @@ final class PlainRewards {
     };
   }
 
-  /** Whether the built-in model writes what this reward reads. */
-  boolean readsLines() {
-    return settings.text("reward.kind").equals("gsm8k");
+  /** Strict accuracy and format, whatever they are worth; the built-in model writes what one reward alone reads. */
+  double[] verdict(Sampled sampled) {
+    return settings.text("reward.kind").equals("gsm8k") ? parts(sampled) : new double[] {0, 0};
   }
 
   double[] weights() {

@@ -15,7 +15,6 @@ final class PlainTrainer {
   private final PlainAdamW optimizer;
   private final double temperature;
   private int optimizerSteps;
-  private int stepsBefore;
   private long tokens;
   /** Largest distance between a stored log-prob and that of the referee's model. */
   double largestMismatch;
@@ -84,12 +83,13 @@ final class PlainTrainer {
         }
       }
     }
-    PlainAdvantages advantages = new PlainAdvantages(settings, sampled, parts, rewards.weights(), features(sampled), klSums);
-    PlainReport.putRewards(metrics, parts, rewards.weights());
-    metrics.putAll(advantages.metrics);
-    PlainReport.putRates(metrics, "", sampled, rewards);
-    PlainReport.putCompletions(metrics, sampled);
-    update(metrics, sampled, advantages, old, oldEntropy, refs, totalSteps);
+    PlainShaping shaped = new PlainShaping(settings, sampled, parts, rewards.weights(), features(sampled), klSums, metrics);
+    double[] right = Arrays.stream(parts).mapToDouble(row -> row[0]).toArray();
+    PlainAdvantages advantages = new PlainAdvantages(settings, sampled, shaped, right, metrics);
+    PlainReport.rewards(metrics, parts, rewards.weights());
+    PlainReport.rates(metrics, "", "", sampled, rewards);
+    PlainReport.completions(metrics, sampled);
+    update(metrics, sampled, advantages.values, shaped.masked, old, oldEntropy, refs, totalSteps);
     for (Sampled s : sampled) {
       tokens += s.prompt().length + s.tokens().length;
     }
@@ -98,28 +98,42 @@ final class PlainTrainer {
     return metrics;
   }
 
+  /** Share of right answers to each question, whatever is trained on. */
+  double[] accuracies(List<Sampled> sampled) {
+    double[][] parts = new PlainRewards(settings).all(sampled);
+    int answers = settings.whole("rollout.answers_per_question");
+    return IntStream.range(0, sampled.size() / answers)
+        .mapToDouble(q -> IntStream.range(0, answers).mapToDouble(a -> parts[q * answers + a][0]).average().getAsDouble()).toArray();
+  }
+
+  /** Mean hidden states of the completions alone; null where nothing asks for them. */
   private double[][] features(List<Sampled> sampled) {
-    PlainSimilarity similarity = new PlainSimilarity(settings);
-    PlainModel seenBy = settings.text("similarity.source").equals("reference") ? reference : model;
-    return similarity.isUsed() ? sampled.stream().map(s -> similarity.feature(seenBy, s)).toArray(double[][]::new) : null;
+    String shaping = settings.text("grpo.shaping");
+    if (!shaping.contains("similarity")) {
+      return null;
+    }
+    PlainModel by = shaping.contains("reference") ? reference : model;
+    int depth = (int) settings.shaping("depth", 1);
+    return sampled.stream().map(s -> by.forward(s.tokens()).meanAfter(depth)).toArray(double[][]::new);
   }
 
   private void checkSampler(List<Sampled> sampled) {
     for (Sampled s : sampled) {
       Distribution[] drawn = distributions(model, s, settings.number("rollout.temperature"));
       for (int t = 0; t < drawn.length; t++) {
+        drawn[t].checkKept(settings.whole("rollout.top_k"), settings.number("rollout.top_p"), settings.number("rollout.min_p"));
         largestMismatch = Math.max(largestMismatch, Math.abs(drawn[t].logprob - s.logprobs()[t]));
         largestMismatch = Math.max(largestMismatch, Math.abs(drawn[t].entropy - s.entropies()[t]));
       }
     }
   }
 
-  private void update(Map<String, Double> metrics, List<Sampled> sampled, PlainAdvantages advantages, double[][] old, double[][] oldEntropy,
-      Distribution[][] refs, int totalSteps) {
+  private void update(Map<String, Double> metrics, List<Sampled> sampled, double[] advantages, boolean[] masked, double[][] old,
+      double[][] oldEntropy, Distribution[][] refs, int totalSteps) {
     int answers = settings.whole("rollout.answers_per_question");
     int questions = sampled.size() / answers;
     int updates = Math.min(settings.whole("grpo.updates_per_rollout"), questions);
-    int[] unmasked = IntStream.range(0, sampled.size()).filter(i -> !advantages.masked[i]).toArray();
+    int[] unmasked = IntStream.range(0, sampled.size()).filter(i -> !masked[i]).toArray();
     int[] bucketsOfUnmasked = PlainAdvantages.buckets(Arrays.stream(unmasked).map(i -> sampled.get(i).tokens().length).toArray());
     int[] buckets = new int[sampled.size()];
     for (int k = 0; k < unmasked.length; k++) {
@@ -134,7 +148,7 @@ final class PlainTrainer {
       int to = questions * (u + 1) / updates * answers;
       List<Integer> in = new ArrayList<>();
       for (int i = from; i < to; i++) {
-        if (!advantages.masked[i]) {
+        if (!masked[i]) {
           in.add(i);
         }
       }
@@ -146,7 +160,7 @@ final class PlainTrainer {
         continue;
       }
       for (int i : in) {
-        one(sums, gradient, sampled.get(i), advantages.values[i], old[i], oldEntropy[i], refs[i],
+        one(sums, gradient, sampled.get(i), advantages[i], old[i], oldEntropy[i], refs[i],
             weight(sampled, in, buckets, i));
       }
       sums.gradNorm = optimizer.step(gradient, rate);
@@ -154,7 +168,7 @@ final class PlainTrainer {
     }
     UpdateSums.put(metrics, all, usesKl() && !klInReward(), settings.number("grpo.entropy_coef") != 0,
         settings.text("grpo.clipping").equals("dynamic"));
-    stepsBefore = before;
+    refresh(before);
   }
 
   private void one(UpdateSums sums, Map<String, double[]> gradient, Sampled s, double advantage, double[] old, double[] oldEntropy,
@@ -201,12 +215,6 @@ final class PlainTrainer {
       case "bucket_mean" -> 1.0 / present / ofBucket[buckets[i]];
       default -> 1 / all;
     };
-  }
-
-  /** Goes on with the weights that the run came to, which are the referee's to rounding. */
-  void goOn(PlainModel after) {
-    model.assign(after);
-    refresh(stepsBefore);
   }
 
   private void refresh(int before) {

@@ -1,13 +1,13 @@
 package io.github.grpo4j.referee;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.grpo4j.config.ConfigLoader;
+import io.github.grpo4j.data.Problem;
+import io.github.grpo4j.data.SyntheticArithmetic;
+import io.github.grpo4j.episode.Episode;
 import io.github.grpo4j.episode.ScoredEpisode;
+import io.github.grpo4j.rollout.RolloutListener;
 import io.github.grpo4j.train.Trainer;
 import io.github.grpo4j.train.TrainingListener;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -22,14 +22,17 @@ final class RefereedRun {
   private static final String BASE = """
       model: {path: "builtin:tiny", dtype: f32}
       backend: {device: cpu, threads: 2}
-      data: {kind: synthetic, eval_limit: 3, max_prompt_tokens: 96}
+      data: {kind: synthetic, max_prompt_tokens: 96}
       prompt: {chat: false, system: "", user: "{question}\\n", response_prefix: ""}
-      training: {eval_interval: 3, checkpoint_interval: 1, keep_checkpoints: 100}
+      training: {checkpoint_interval: 0}
       """;
   private static final String END = "<|im_end|>";
 
   final List<List<Sampled>> steps = new ArrayList<>();
   final Map<Integer, Map<String, Number>> metrics = new LinkedHashMap<>();
+  /** By the step that they end: the greedy rollout, and the sampled one. */
+  final Map<Integer, List<List<Sampled>>> evaluations = new LinkedHashMap<>();
+  private final List<Problem> heldOut = SyntheticArithmetic.test().problems();
   final Path folder;
 
   private RefereedRun(Path folder) {
@@ -48,6 +51,11 @@ final class RefereedRun {
       }
 
       @Override
+      public RolloutListener rolloutListener(int step, Phase phase) {
+        return phase == Phase.EVALUATION ? run.evaluation(step) : RolloutListener.NONE;
+      }
+
+      @Override
       public void step(int step, Map<String, Number> row) {
         run.metrics.put(step, row);
       }
@@ -60,32 +68,30 @@ final class RefereedRun {
     return run;
   }
 
-  /** Weights after a step. */
-  Path weights(int step) {
-    return folder.resolve("checkpoints/step_%06d/model/model.safetensors".formatted(step));
+  Path weights() {
+    return folder.resolve("model/model.safetensors");
   }
 
-  /** Completions of an evaluation, as its file has them. */
-  List<Sampled> evaluation(int step, String split) throws IOException {
-    List<Sampled> all = new ArrayList<>();
-    for (String line : Files.readAllLines(folder.resolve("eval/step_%06d.jsonl".formatted(step)))) {
-      JsonNode node = new ObjectMapper().readTree(line);
-      if (node.get("split").asText().equals(split)) {
-        String text = node.get("response").asText();
-        boolean ended = text.endsWith(END);
-        all.add(new Sampled(node.get("problem").asInt(), all.size(), new int[0], new int[node.get("tokens").asInt()], new double[0], new double[0], ended,
-            ended ? text.substring(0, text.length() - END.length()) : text, node.get("gold").asText()));
+  private RolloutListener evaluation(int step) {
+    List<Sampled> answers = new ArrayList<>();
+    evaluations.computeIfAbsent(step, s -> new ArrayList<>()).add(answers);
+    return new RolloutListener() {
+      @Override
+      public void ended(int request, int answer, Episode episode) {
+        answers.add(sampled(episode, request, heldOut.get(request).answer()));
       }
-    }
-    return all;
+    };
   }
 
   private static Sampled sampled(ScoredEpisode scored) {
-    var episode = scored.episode();
+    return sampled(scored.episode(), scored.group(), scored.problem().answer());
+  }
+
+  private static Sampled sampled(Episode episode, int group, String gold) {
     String text = episode.text();
     boolean ended = text.endsWith(END);
-    return new Sampled(episode.problem(), scored.group(), episode.promptIds(), episode.tokenIds(), doubles(episode.logprobs()),
-        doubles(episode.entropies()), ended, ended ? text.substring(0, text.length() - END.length()) : text, scored.problem().answer());
+    return new Sampled(episode.problem(), group, episode.promptIds(), episode.tokenIds(), doubles(episode.logprobs()),
+        doubles(episode.entropies()), ended, ended ? text.substring(0, text.length() - END.length()) : text, gold);
   }
 
   private static double[] doubles(float[] values) {

@@ -4,6 +4,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** Options of a refereed run by the flat names, with the referee's own table of defaults. */
 final class Settings {
@@ -18,16 +20,23 @@ final class Settings {
       Map.entry("grpo.entropy_coef", "0"), Map.entry("grpo.weighting", "none"), Map.entry("grpo.grouping", "question"),
       Map.entry("grpo.overlong", "keep"), Map.entry("grpo.logprob_temperature", "match"), Map.entry("grpo.reference_refresh", "frozen"),
       Map.entry("grpo.reference_refresh.every", "512"), Map.entry("grpo.reference_refresh.alpha", "0.6"),
-      Map.entry("optimizer.learning_rate", "1e-3"), Map.entry("optimizer.betas", "[0.9, 0.99]"), Map.entry("optimizer.eps", "1e-8"),
+      Map.entry("optimizer.learning_rate", "5e-4"), Map.entry("optimizer.betas", "[0.9, 0.99]"), Map.entry("optimizer.eps", "1e-4"),
       Map.entry("optimizer.weight_decay", "0"), Map.entry("optimizer.max_grad_norm", "1"), Map.entry("optimizer.schedule", "constant"),
       Map.entry("optimizer.warmup_steps", "0"), Map.entry("optimizer.min_lr_ratio", "0"), Map.entry("training.seed", "0"),
       Map.entry("training.epochs", "1"), Map.entry("training.max_steps", "6"), Map.entry("training.shuffle_rewards", "false"),
-      Map.entry("data.train_limit", "40"), Map.entry("similarity", "none"), Map.entry("similarity.pool", "mean"),
-      Map.entry("similarity.context", "response"), Map.entry("similarity.center", "true"), Map.entry("similarity.source", "policy"),
-      Map.entry("similarity.tau", "0.1"), Map.entry("similarity.alpha", "0.2"), Map.entry("similarity.depth", "1"),
-      Map.entry("rollout.top_k", "0"), Map.entry("rollout.top_p", "1.0"), Map.entry("rollout.min_p", "0.0"),
-      Map.entry("rollout.repetition_penalty", "1.0"), Map.entry("training.recompute", "none"), Map.entry("training.eval_samples", "1"),
-      Map.entry("training.micro_batch_tokens", "160"), Map.entry("grpo.reference_placement", "device"));
+      Map.entry("data.train_limit", "40"), Map.entry("data.curriculum", "none"), Map.entry("rollout.repetition_penalty", "1"),
+      Map.entry("grpo.reference_placement", "device"), Map.entry("grpo.shaping", "[]"),
+      Map.entry("rollout.top_k", "0"), Map.entry("rollout.top_p", "1"), Map.entry("rollout.min_p", "0"), Map.entry("rollout.max_batch", "0"),
+      Map.entry("training.recompute", "none"), Map.entry("training.micro_batch_tokens", "160"), Map.entry("training.eval_interval", "3"),
+      Map.entry("training.eval_samples", "1"), Map.entry("data.eval_limit", "3"), Map.entry("optimizer.placement", "device"));
+
+  /** Keys of single kinds, which the others do not have. */
+  private static final Map<String, String> OF_KINDS = Map.ofEntries(
+      Map.entry("grpo.surrogate.low_floor", "0.5"), Map.entry("grpo.surrogate.cap", "10"), Map.entry("grpo.overlong.buffer", "0"),
+      Map.entry("grpo.overlong.factor", "1"), Map.entry("grpo.grouping.min_bucket", "4"), Map.entry("grpo.grouping.scope", "step"),
+      Map.entry("grpo.weighting.measure", "accuracy"), Map.entry("grpo.weighting.min", ""), Map.entry("grpo.weighting.max", ""),
+      Map.entry("grpo.weighting.renormalize", "false"), Map.entry("grpo.weighting.gamma", "0.5"), Map.entry("grpo.weighting.slope", "10"),
+      Map.entry("grpo.weighting.midpoint", "0.75"), Map.entry("grpo.weighting.temperature", "2"));
 
   private final Map<String, String> given = new LinkedHashMap<>();
 
@@ -36,7 +45,7 @@ final class Settings {
     for (String assignment : assignments) {
       int equals = assignment.indexOf('=');
       String name = assignment.substring(0, equals);
-      if (!DEFAULTS.containsKey(name)) {
+      if (!DEFAULTS.containsKey(name) && !OF_KINDS.containsKey(name)) {
         throw new IllegalArgumentException("the referee does not know " + name);
       }
       given.put(name, assignment.substring(equals + 1));
@@ -44,11 +53,25 @@ final class Settings {
   }
 
   String text(String name) {
-    return given.getOrDefault(name, DEFAULTS.get(name));
+    return given.getOrDefault(name, DEFAULTS.getOrDefault(name, OF_KINDS.get(name)));
   }
 
   double number(String name) {
     return Double.parseDouble(text(name));
+  }
+
+  /** A key whose default depends on the kind. */
+  double number(String name, double otherwise) {
+    return text(name).isEmpty() ? otherwise : number(name);
+  }
+
+  /** A key of the kind in the list {@code grpo.shaping}, written as JSON; true is 1. */
+  double shaping(String key, double otherwise) {
+    Matcher value = Pattern.compile("\"" + key + "\":([^,}]+)").matcher(text("grpo.shaping"));
+    if (!value.find()) {
+      return otherwise;
+    }
+    return value.group(1).equals("false") ? 0 : Double.parseDouble(value.group(1));
   }
 
   int whole(String name) {
@@ -76,12 +99,6 @@ final class Settings {
     }
     if (text("grpo.kl").equals("exact")) {
       all.remove("grpo.kl.where");
-    }
-    all.keySet().removeIf(name -> name.startsWith("similarity"));
-    if (!text("similarity").equals("none")) {
-      all.put("grpo.shaping", "[{\"kind\":\"similarity\",\"mode\":\"%s\",\"pool\":\"%s\",\"context\":\"%s\",\"center\":%s,\"source\":\"%s\",\"tau\":%s,\"alpha\":%s,\"depth\":%s}]"
-          .formatted(text("similarity"), text("similarity.pool"), text("similarity.context"), text("similarity.center"), text("similarity.source"),
-              text("similarity.tau"), text("similarity.alpha"), text("similarity.depth")));
     }
     return all.entrySet().stream().map(entry -> entry.getKey() + "=" + entry.getValue()).toList();
   }

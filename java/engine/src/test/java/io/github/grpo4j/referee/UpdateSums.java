@@ -50,12 +50,12 @@ final class UpdateSums {
     metrics.put("clip_ratio/low_min", updates.stream().mapToDouble(u -> u.leastLow).min().getAsDouble());
     metrics.put("clip_ratio/high_max", updates.stream().mapToDouble(u -> u.mostHigh).max().getAsDouble());
     mean(metrics, "grad_norm", updates, u -> u.gradNorm);
-    if (withKl) {
-      mean(metrics, "kl", updates, u -> u.kl / u.tokens);
-    }
     if (withOutside) {
       mean(metrics, "clip_ratio/outside_low_mean", updates, u -> u.outsideLow / u.ratios);
       mean(metrics, "clip_ratio/outside_high_mean", updates, u -> u.outsideHigh / u.ratios);
+    }
+    if (withKl) {
+      mean(metrics, "kl", updates, u -> u.kl / u.tokens);
     }
     if (withBonus) {
       mean(metrics, "policy_loss", updates, u -> u.loss + u.bonus);

@@ -43,7 +43,7 @@ class WarmUpRefereeTest {
       "optimizer.betas=[0.7,0.9] optimizer.min_lr_ratio=0.3 optimizer.max_grad_norm=0.1 training.seed=3"})
   void theRunIsWhatTheRefereeFinds(String configuration) throws IOException {
     TestBackends.assumeCpu("the wiring knows nothing of the back end");
-    List<String> given = List.of((configuration + " optimizer.schedule=linear").split(" "));
+    List<String> given = List.of((configuration + " optimizer.schedule=linear optimizer.eps=1e-8 optimizer.learning_rate=1e-3").split(" "));
     Settings settings = new Settings(given);
     Map<Integer, Map<String, Number>> rows = run(given);
     Path model = BuiltinModels.resolve("builtin:tiny");
@@ -53,7 +53,7 @@ class WarmUpRefereeTest {
     try (Tokenizer tokenizer = Tokenizer.load(model)) {
       for (int step = 1; step <= STEPS; step++) {
         Map<String, double[]> gradient = policy.zeros();
-        int[] batch = Order.batch(ROWS.size(), BATCH, (long) settings.number("training.seed"), step - 1);
+        int[] batch = batch((long) settings.number("training.seed"), step - 1);
         Map<String, Double> expected = imitate(policy, tokenizer, batch, gradient);
         double rate = PlainAdamW.rate(settings, step - 1, STEPS);
         expected.put("grad_norm", optimizer.step(gradient, rate));
@@ -66,6 +66,12 @@ class WarmUpRefereeTest {
         before = after;
       }
     }
+  }
+
+  private static int[] batch(long seed, int step) {
+    int perEpoch = (ROWS.size() + BATCH - 1) / BATCH;
+    int from = step % perEpoch * BATCH;
+    return Arrays.copyOfRange(Order.permutation(ROWS.size(), seed, step / perEpoch), from, Math.min(ROWS.size(), from + BATCH));
   }
 
   /** The mean over the tokens of all solutions of the batch. */
@@ -110,7 +116,7 @@ class WarmUpRefereeTest {
         rows.put(step, metrics);
       }
     };
-    List<String> assignments = given.stream().filter(one -> !one.startsWith("optimizer.schedule")).map(one -> one.replace("optimizer.", "sft."))
+    List<String> assignments = given.stream().filter(one -> !one.startsWith("optimizer.schedule") && !one.startsWith("optimizer.eps")).map(one -> one.replace("optimizer.", "sft."))
         .collect(Collectors.toCollection(ArrayList::new));
     assignments.add("data.path=" + data);
     assignments.add("training.run_dir=" + folder.resolve("run"));
