@@ -104,16 +104,15 @@ public final class RewardSet {
 
   private static Reward checked(Reward reward) {
     if (reward == null) {
-      throw new NullPointerException("gave null; Reward.NOT_APPLICABLE says that it has nothing to say");
+      throw new IllegalStateException("it gave null; Reward.NOT_APPLICABLE says that there is nothing to say");
     }
     return reward;
   }
 
   private static Reward failed(Weighted weighted, Throwable thrown) {
     Throwable cause = thrown instanceof CompletionException && thrown.getCause() != null ? thrown.getCause() : thrown;
-    String what = cause.getMessage() == null ? "threw " + cause.getClass().getName()
-        : cause instanceof TimeoutException || cause instanceof NullPointerException ? cause.getMessage()
-        : "threw " + cause.getClass().getSimpleName() + ": " + cause.getMessage();
+    String message = cause.getMessage() == null ? "" : ": " + cause.getMessage();
+    String what = cause instanceof TimeoutException ? cause.getMessage() : "threw " + cause.getClass().getSimpleName() + message;
     return new Reward(Double.NaN, Map.of(), null, false, "reward " + weighted.name() + " " + what);
   }
 

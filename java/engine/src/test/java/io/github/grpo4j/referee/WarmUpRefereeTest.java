@@ -24,8 +24,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Supervised warm-up, replayed: what is imitated is the solution and its end, and not the question. */
 class WarmUpRefereeTest {
   private static final List<String> ROWS = List.of(
-      row("Mia has 3 pens. Mia buys 4 more. How many pens now?", "3+4=7\n#### 7"), row("Tom has 9 eggs. Tom gives away 2. How many eggs now?", "9-2=7\n#### 7"),
-      row("Zoe has 2 bags of 5 toys. How many toys?", "2*5=10\n#### 10"), row("Max has 8 books. Max buys 8 more. How many books now?", "8+8=16\n#### 16"),
+      row("Mia has 3 pens. Mia buys 4 more. How many pens now?", "3+4=7\n#### 7"),
+      row("Tom has 9 eggs. Tom gives away 2. How many eggs now?", "9-2=7\n#### 7"),
+      row("Zoe has 2 bags of 5 toys. How many toys?", "2*5=10\n#### 10"),
+      row("Max has 8 books. Max buys 8 more. How many books now?", "8+8=16\n#### 16"),
       row("Sam has 6 cards. Sam gives away 6. How many cards now?", "6-6=0\n#### 0"));
   private static final int STEPS = 5;
   private static final int BATCH = 2;
@@ -116,7 +118,8 @@ class WarmUpRefereeTest {
         rows.put(step, metrics);
       }
     };
-    List<String> assignments = given.stream().filter(one -> !one.startsWith("optimizer.schedule") && !one.startsWith("optimizer.eps")).map(one -> one.replace("optimizer.", "sft."))
+    List<String> assignments = given.stream().filter(one -> !one.startsWith("optimizer.schedule") && !one.startsWith("optimizer.eps"))
+        .map(one -> one.replace("optimizer.", "sft."))
         .collect(Collectors.toCollection(ArrayList::new));
     assignments.add("data.path=" + data);
     assignments.add("training.run_dir=" + folder.resolve("run"));
