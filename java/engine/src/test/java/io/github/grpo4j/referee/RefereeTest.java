@@ -15,6 +15,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Six steps of many configurations, which together turn every option that training reads away from its default. */
@@ -100,13 +101,17 @@ class RefereeTest {
     check(List.of(configuration.split(" ")));
   }
 
-  /** Counters, rates and moments go on where they stopped. */
+  /** Counters, rates, moments, reference and accuracies go on where they stopped. */
   @ParameterizedTest
-  @ValueSource(ints = {1, 4})
-  void aResumedRunIsWhatTheRefereeFinds(int stop) throws IOException {
+  @CsvSource(delimiter = '|', value = {
+      "1 | optimizer.schedule=cosine optimizer.warmup_steps=2 grpo.updates_per_rollout=2 grpo.kl_coef=0.1 optimizer.weight_decay=0.1",
+      "4 | optimizer.schedule=linear grpo.overlong=mask rollout.max_new_tokens=12 grpo.entropy_coef=0.01 grpo.updates_per_rollout=2",
+      "3 | data.curriculum=easy_to_hard data.train_limit=4 training.epochs=3 grpo.reference_refresh=mix grpo.reference_refresh.every=2"
+          + " grpo.kl_coef=0.3 optimizer.learning_rate=3e-4"
+  })
+  void aResumedRunIsWhatTheRefereeFinds(int stop, String configuration) throws IOException {
     TestBackends.assumeCpu("the wiring knows nothing of the back end");
-    check(List.of("optimizer.schedule=cosine", "optimizer.warmup_steps=2", "grpo.updates_per_rollout=2", "grpo.kl_coef=0.1",
-        "optimizer.weight_decay=0.1"), stop);
+    check(List.of(configuration.split(" ")), stop);
   }
 
   private void check(List<String> assignments, int... stops) throws IOException {
